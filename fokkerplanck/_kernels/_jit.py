@@ -1,0 +1,48 @@
+"""The only place with Numba options, each with its reason.
+
+``inline``    small helpers; compiled into their callers, so they need no cache of their own
+``serial``    kernels called from Python, one thread
+``parallel``  kernels called from Python, with ``prange``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+from fokkerplanck._kernels import _cache
+
+# Not "nnan" or "ninf": they make every test for nan or inf false, and diverged runs must be seen.
+FASTMATH = {"contract", "reassoc", "arcp", "nsz", "afn"}
+
+OPTIONS: dict[str, Any] = {
+    "fastmath": FASTMATH,
+    "error_model": "numpy",  # 1/0 is inf: a check that raises would stop loops from being vectorised
+}
+
+Decorator = Callable[[Callable[..., Any]], Any]
+
+
+def _cached(**options: Any) -> Decorator:
+    """A decorator that keeps the machine code in a folder named after the hash of all kernels.
+
+    Numba looks only at the file of the function itself, so after a change of a callee in another
+    file it would load stale code.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        before = numba.config.CACHE_DIR  # read by Numba while it decorates, and only then
+        numba.config.CACHE_DIR = str(_cache.machine_code(before))
+        try:
+            return numba.njit(cache=True, **OPTIONS, **options)(function)
+        finally:
+            numba.config.CACHE_DIR = before
+
+    return decorate
+
+
+inline: Decorator = numba.njit(**OPTIONS)
+serial: Decorator = _cached()
+parallel: Decorator = _cached(parallel=True)

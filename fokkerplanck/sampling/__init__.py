@@ -1,0 +1,21 @@
+"""Ensembles of SDE paths and SGD chains, and first passages: compiled step programs that know no Loss."""
+
+from __future__ import annotations
+
+from fokkerplanck.sampling.chains import first_passage_chain, run_chain
+from fokkerplanck.sampling.paths import first_passage_paths, run_paths
+from fokkerplanck.sampling.program import ChainProgram, Draw, PathProgram
+from fokkerplanck.sampling.runs import ChainRun, Passage, PathRun
+
+__all__ = [
+    "ChainProgram",
+    "ChainRun",
+    "Draw",
+    "Passage",
+    "PathProgram",
+    "PathRun",
+    "first_passage_chain",
+    "first_passage_paths",
+    "run_chain",
+    "run_paths",
+]

@@ -1,0 +1,78 @@
+"""What all engines share: checks of arguments, and runs in chunks that can be watched and interrupted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Progress = Callable[[float], None] | None
+
+_TARGET = 0.2  # seconds a chunk: Ctrl-C and the progress bar wait no longer
+_FIRST = 64
+
+
+def in_chunks(steps: int, work: Callable[[int, int], float], progress: Progress) -> None:
+    """Call work(done, count) until all steps are done, with even counts; it returns the fraction finished.
+
+    The chunk sizes follow the clock, which no result depends on.
+    """
+    done, size = 0, _FIRST
+    while done < steps:
+        count = min(size, steps - done)
+        start = time.perf_counter()
+        fraction = work(done, count)
+        elapsed = time.perf_counter() - start
+        done += count
+        if progress is not None:
+            progress(max(fraction, done / steps))
+        if fraction >= 1.0:
+            break
+        factor = min(8.0, max(0.125, _TARGET / max(elapsed, 1e-9)))
+        size = max(2, int(size * factor) // 2 * 2)
+
+
+def start_points(x0: ArrayLike, d: int) -> Array:
+    """Starting points as a fresh contiguous (n, d) array."""
+    x = np.array(x0, dtype=np.float64, order="C")
+    if x.ndim != 2 or x.shape[1] != d or x.shape[0] == 0:
+        raise ValueError(f"x0 has the shape {x.shape}, expected (n, {d}): a row a particle")
+    if not np.isfinite(x).all():
+        raise ValueError("x0 holds nan or inf, expected finite numbers")
+    return x
+
+
+def per_step(name: str, value: ArrayLike, steps: int) -> Array:
+    """A positive number, or one for each step, as a read-only view of length `steps`."""
+    array = np.asarray(value, dtype=np.float64)
+    if array.shape not in ((), (steps,)):
+        raise ValueError(f"{name} has the shape {array.shape}, expected one number or {steps}, one a step")
+    if not (np.isfinite(array).all() and (array > 0).all()):
+        raise ValueError(f"{name} is {value!r}, expected positive finite numbers")
+    return np.broadcast_to(array, (steps,))
+
+
+def parameter_values(values: ArrayLike, names: tuple[Any, ...]) -> Array:
+    """The parameters' values, one for each symbol of the program."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != (len(names),):
+        raise ValueError(f"parameters have the shape {array.shape}, expected {len(names)}, for {names}")
+    return array
+
+
+def seed_word(seed: int) -> np.uint64:
+    """The seed as Numba takes it."""
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"seed is {seed}, expected an integer from 0 to 2**64 - 1")
+    return np.uint64(seed)
+
+
+def check_count(name: str, value: int, least: int = 1) -> int:
+    """An integer that counts something."""
+    if int(value) != value or value < least:
+        raise ValueError(f"{name} is {value}, expected an integer of at least {least}")
+    return int(value)

@@ -1,0 +1,121 @@
+"""Step programs: what one step of a path or of a chain is, as formulas. They know no Loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import sympy
+
+from fokkerplanck.formula import LEARNING_RATE
+
+Kind = Literal["normal", "rademacher", "uniform", "data"]
+Sampling = Literal["iid", "without-replacement", "epoch"]
+_PARAMETERS = {"normal": 2, "rademacher": 0, "uniform": 2, "data": 0}
+_SAMPLINGS = ("iid", "without-replacement", "epoch")
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Symbols drawn anew for every sample, each by itself (data: together, a row a sample).
+
+    ``parameters``: normal (mean, std), uniform (low, high), rademacher and data none.
+    """
+
+    symbols: tuple[sympy.Symbol, ...]
+    kind: Kind
+    parameters: tuple[sympy.Expr, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in _PARAMETERS:
+            raise ValueError(f"kind is {self.kind!r}, expected one of {', '.join(_PARAMETERS)}")
+        if len(self.parameters) != _PARAMETERS[self.kind]:
+            expected = _PARAMETERS[self.kind]
+            raise ValueError(f"parameters of a {self.kind} draw are {self.parameters}, expected {expected}")
+        object.__setattr__(self, "symbols", tuple(self.symbols))
+        object.__setattr__(self, "parameters", tuple(sympy.sympify(p) for p in self.parameters))
+
+
+@dataclass(frozen=True)
+class PathProgram:
+    """Paths of dX = b dt + sqrt(2 D) dW (Ito), with `diffusion` D; inside the region while `level` > 0.
+
+    Expressions may hold the state, the parameters and the learning rate (then runs need ``rates``).
+    """
+
+    state: tuple[sympy.Symbol, ...]
+    drift: tuple[sympy.Expr, ...]
+    diffusion: sympy.ImmutableMatrix
+    parameters: tuple[sympy.Symbol, ...] = ()
+    level: sympy.Expr | None = None
+    scheduled: bool = field(init=False)  # whether a step needs to know the learning rate
+
+    def __post_init__(self) -> None:
+        d = len(self.state)
+        object.__setattr__(self, "state", tuple(self.state))
+        object.__setattr__(self, "drift", tuple(sympy.sympify(b) for b in self.drift))
+        object.__setattr__(self, "diffusion", sympy.ImmutableMatrix(self.diffusion))
+        object.__setattr__(self, "parameters", tuple(self.parameters))
+        if len(self.drift) != d or self.diffusion.shape != (d, d) or d == 0:
+            raise ValueError(
+                f"drift has {len(self.drift)} entries and diffusion the shape {self.diffusion.shape}, "
+                f"expected {d} and {(d, d)} for the variables {self.state}"
+            )
+        expressions = (*self.drift, *self.diffusion)
+        rated = LEARNING_RATE not in self.parameters and any(e.has(LEARNING_RATE) for e in expressions)
+        object.__setattr__(self, "scheduled", rated)
+        known = {*self.state, *self.parameters, *([LEARNING_RATE] if rated else [])}
+        _check_symbols((*expressions, *_level(self.level)), known)
+
+
+@dataclass(frozen=True)
+class ChainProgram:
+    """Chains x <- x - lr * (mean over a mini-batch of `gradient`), the gradient of one sample.
+
+    ``affine``: the gradient is affine in all draw symbols together, so that it can be evaluated once,
+    at the batch means, whose law is drawn exactly.
+    """
+
+    state: tuple[sympy.Symbol, ...]
+    gradient: tuple[sympy.Expr, ...]
+    draws: tuple[Draw, ...]
+    affine: bool
+    parameters: tuple[sympy.Symbol, ...] = ()
+    sampling: Sampling = "iid"
+    level: sympy.Expr | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "state", tuple(self.state))
+        object.__setattr__(self, "gradient", tuple(sympy.sympify(g) for g in self.gradient))
+        object.__setattr__(self, "draws", tuple(self.draws))
+        object.__setattr__(self, "parameters", tuple(self.parameters))
+        if len(self.gradient) != len(self.state) or not self.state:
+            expected = f"expected {len(self.state)}, one a variable"
+            raise ValueError(f"gradient has {len(self.gradient)} entries, {expected}")
+        if self.sampling not in _SAMPLINGS:
+            raise ValueError(f"sampling is {self.sampling!r}, expected one of {', '.join(_SAMPLINGS)}")
+        data = [d for d in self.draws if d.kind == "data"]
+        if len(data) > 1:
+            raise ValueError("draws hold several data sets, expected one: join their columns")
+        if self.sampling != "iid" and not data:
+            raise ValueError(f"sampling is {self.sampling!r} without data: give a data set or use 'iid'")
+        known = {*self.state, *self.parameters}
+        _check_symbols(tuple(p for d in self.draws for p in d.parameters), set(self.parameters))
+        _check_symbols(_level(self.level), known)
+        _check_symbols(self.gradient, known | {s for d in self.draws for s in d.symbols})
+
+    @property
+    def columns(self) -> int:
+        """Number of columns of the data set, 0 without one."""
+        return sum(len(d.symbols) for d in self.draws if d.kind == "data")
+
+
+def _level(level: sympy.Expr | None) -> tuple[sympy.Expr, ...]:
+    return () if level is None else (level,)
+
+
+def _check_symbols(expressions: tuple[sympy.Expr, ...], known: set[sympy.Symbol]) -> None:
+    unknown = set().union(*(e.free_symbols for e in expressions)) - known
+    if unknown:
+        names, expected = (", ".join(sorted(map(str, symbols))) for symbols in (unknown, known))
+        raise ValueError(f"the step holds {names}, expected only {expected}: declare it")

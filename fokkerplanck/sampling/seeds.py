@@ -1,0 +1,20 @@
+"""One 64-bit seed from whatever the user passes as `rng`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def seed_of(rng: Any) -> int:
+    """Seed below 2**63 drawn through ``np.random.default_rng``: None, int, SeedSequence or Generator.
+
+    >>> seed_of(0) == seed_of(0)
+    True
+    """
+    try:
+        generator = np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng is {rng!r}: give None, a whole number, a SeedSequence or a Generator") from error
+    return int(generator.integers(2**63))
