@@ -1,0 +1,62 @@
+"""Open ends: does the box hold the law, and can the law be normalised at all?"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck.grid import Axis, Grid
+
+Array = NDArray[np.float64]
+
+NEGLIGIBLE = 1e-14  # mass at an edge too small for its slope to mean anything
+TOLERATED = 1e-6  # estimated mass beyond an open end above which the box is flagged
+
+
+class NotNormalisable(ValueError):
+    """The density does not fall off towards an open end."""
+
+
+def check_open_ends(grid: Grid, values: Array) -> tuple[str, float]:
+    r"""Status and estimated mass beyond the open ends.
+
+    At each open end the marginal is continued as a power law :math:`r^{-\alpha}` of the distance from the
+    mean, with the slope of the last two cells: the mass beyond is :math:`m\,r/(\alpha - 1)`, a bound for
+    anything that decays faster, and infinite for :math:`\alpha \le 1`.
+
+    Raises NotNormalisable in that last case.
+    """
+    beyond, sentences = 0.0, []
+    for k, axis in enumerate(grid.axes):
+        others = tuple(j for j in range(grid.ndim) if j != k)
+        volume = grid.cell_volume / axis.spacing
+        marginal = values.sum(axis=others) * volume
+        mean = float((marginal * axis.centres).sum() / marginal.sum())
+        for end, last, before in ((0, 0, 1), (1, -1, -2)):
+            if axis.ends[end] != "open":
+                continue
+            mass = _tail(axis, marginal, mean, last, before)
+            beyond += mass
+            if mass > TOLERATED:
+                where = (axis.low, axis.high)[end]
+                sentences.append(
+                    f"box too small: about {mass:.1e} of the mass lies beyond {axis.name} = {where:.4g} (an open end); "
+                    "widen the box"
+                )
+    return "; ".join(sentences) or "ok", beyond
+
+
+def _tail(axis: Axis, marginal: Array, mean: float, last: int, before: int) -> float:
+    m, r = float(marginal[last]), abs(float(axis.centres[last]) - mean)
+    if m * axis.spacing <= NEGLIGIBLE:
+        return 0.0
+    r_before = abs(float(axis.centres[before]) - mean)
+    slope = -np.log(m / float(marginal[before])) / np.log(r / r_before) if r > r_before > 0 else 0.0
+    if not slope > 1.0:
+        where = axis.low if last == 0 else axis.high
+        raise NotNormalisable(
+            f"the density does not fall off towards {axis.name} = {where:.4g} (an open end): the law cannot be "
+            "normalised, or the box is far too small. Widen the box, or, if there is a wall, say "
+            f"boundary={{'{axis.name}': 'reflecting'}}"
+        )
+    return m * r / (slope - 1.0)

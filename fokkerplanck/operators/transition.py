@@ -1,0 +1,230 @@
+r"""The transition operator of a discrete chain, ``Q = P - I``, on a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from fokkerplanck._kernels import lattice
+from fokkerplanck.grid import Grid, Level
+from fokkerplanck.operators.cells import split
+from fokkerplanck.operators.markov import MarkovOperator, Restriction
+from fokkerplanck.operators.selling import decompose
+from fokkerplanck.operators.stencil import Rates, Sink, assemble
+from fokkerplanck.solvers import evolution
+
+Array = NDArray[np.float64]
+
+ENDS = {
+    "open": lattice.CLIP,
+    "reflecting": lattice.MIRROR,
+    "absorbing": lattice.ABSORB,
+    "periodic": lattice.WRAP,
+}
+ALIASING = 1e-2  # largest relative error of a row's moments that is accepted
+ROW_BLOCK = 4096
+TWIN_SHARES = (0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Law of one step from each of n points: with probability ``weight`` (a,) a displacement
+    ``shift`` (n, a, d), plus a Gaussian of ``covariance`` (n, d, d)."""
+
+    shift: Array
+    weight: Array
+    covariance: Array
+    exact: bool = True
+
+
+class TransitionOperator(MarkovOperator):
+    r"""Transition operator of a chain whose steps are Gaussian, or a mixture of Gaussians.
+
+    Rows sample the step's density at the cell centres and are normalised: the trapezoidal rule, whose
+    error for a Gaussian of standard deviation :math:`\sigma` is :math:`2e^{-2\pi^2\sigma^2/h^2}`, so that
+    cells as wide as the step's standard deviation give eight digits, and no variance is added. Cells that
+    the edge of a region cuts are split in two, each with its own middle and share. Answers are in steps.
+
+    Parameters
+    ----------
+    grid : Grid
+    step : callable
+        Points (n, d) to the `Step` from there.
+
+    Raises
+    ------
+    ValueError
+        If the step is narrower than the cells resolve, or its noise is singular: no positive matrix on
+        these cells then stands for the chain.
+    """
+
+    unit = "steps"
+    method = "transition operator"
+
+    def __init__(
+        self, grid: Grid, step: Callable[[Array], Step], constants: Mapping[str, float] | None = None
+    ):
+        if grid.ndim > 2:
+            raise ValueError(
+                f"the transition operator is built in one and two dimensions so far, not {grid.ndim}"
+            )
+        self._step = step
+        share, middle = split(grid, None)
+        rates, self.aliasing = _rows(grid, step, share, middle, None, 1)
+        super().__init__(grid, rates, constants)
+
+    def _build(self, grid: Grid) -> TransitionOperator:
+        return TransitionOperator(grid, self._step, self.constants)
+
+    def _twin(self) -> MarkovOperator | None:
+        # Cells twice as wide may no longer resolve the step: then a twin that is less coarse.
+        for share in TWIN_SHARES:
+            try:
+                return self._build(self.grid.coarsen(share))
+            except ValueError:
+                continue
+        return None
+
+    @cached_property
+    def _companion_rates(self) -> Rates:
+        return self._local_generator(None, None, 1)
+
+    @property
+    def _companion(self) -> sparse.csr_array | None:
+        return self._companion_rates.links
+
+    def _local_generator(self, level: Level | None, sink: Sink | None, sinks: int) -> Rates:
+        """Generator with the mean and covariance of a step: sparse, and as slow as the chain itself."""
+        drift, covariance = moments(self._step(self.grid.points()))
+        directions = decompose(covariance / 2, self.grid.spacing)
+        gamma = np.linalg.solve(covariance / 2, drift[..., None])[..., 0] * self.grid.spacing
+        z = np.einsum("nkd,nd->nk", directions.offset, gamma)
+        return assemble(self.grid, directions, z, None, level, sink, sinks)
+
+    def _restriction(self, level: Level | None, sink: Sink | None, sinks: int) -> Restriction:
+        share, middle = split(self.grid, level)
+        rates, _ = _rows(self.grid, self._step, share, middle, sink, sinks)
+        cells = np.flatnonzero(share[:, 0] > 0)
+        local = self._local_generator(level, sink, sinks)
+        # A cut cell whose centre lies outside has no row in the companion: give it a fast exit there.
+        alone = np.asarray(local.links.sum(axis=1)).ravel() + local.killing.sum(axis=1)
+        centre_out = (
+            np.zeros(self.grid.size) if level is None else (level(self.grid.points()) <= 0).astype(float)
+        )
+        kill = local.killing.sum(axis=1) + np.where(alone == 0, 1.0, 0.0) + centre_out
+        companion = (local.links[cells, :][:, cells].tocsr(), kill[cells])
+        return Restriction(cells, rates.links[cells, :][:, cells].tocsr(), rates.killing[cells], companion)
+
+    def _march(self, p0: Array, times: Array, rtol: float) -> evolution.Evolved:
+        whole = np.round(times).astype(int)
+        if np.abs(whole - times).max(initial=0.0) > 0:
+            raise ValueError(
+                f"a chain moves in whole steps: times must be whole numbers, got {times.tolist()}"
+            )
+        p, done, masses = p0, 0, []
+        total = np.asarray(self.rates.links.sum(axis=1)).ravel() + self.killing
+        transposed = self.rates.links.T.tocsr()
+        for k in whole:
+            for _ in range(k - done):
+                p = transposed @ p + (1.0 - total) * p
+            done = k
+            masses.append(p)
+        return evolution.Evolved(np.array(masses), np.zeros(len(times)), 0.0)
+
+    def _rates_of(self, eigenvalues: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        return -np.log(1.0 + eigenvalues) + 0.0
+
+    def _exact_rate(self, rate: float) -> float:
+        return float(-np.log1p(-rate))
+
+
+def moments(step: Step) -> tuple[Array, Array]:
+    """Mean (n, d) and covariance (n, d, d) of a step."""
+    mean = np.einsum("a,nad->nd", step.weight, step.shift)
+    centred = step.shift - mean[:, None, :]
+    return mean, step.covariance + np.einsum("a,nai,naj->nij", step.weight, centred, centred)
+
+
+def _rows(
+    grid: Grid, step: Callable[[Array], Step], share: Array, middle: Array, sink: Sink | None, sinks: int
+) -> tuple[Rates, float]:
+    """Off-diagonal probabilities, killing, and the aliasing error of the worst row."""
+    n, d = grid.size, grid.ndim
+    h = grid.spacing
+    centres = grid.points()
+    origin = centres + middle[:, 0] * h
+    law = step(origin)
+    scaled = law.covariance / np.multiply.outer(h, h)
+    aliasing = _aliasing(grid, scaled, origin)
+    landing = (origin[:, None, :] + law.shift - np.array([a.centres[0] for a in grid.axes])) / h
+    shape2 = (*grid.shape, 1)[:2]
+    position = np.zeros((n, 2, 2))
+    position[:, :, :d] = middle
+    ends = np.full((2, 2), lattice.CLIP)
+    for k, axis in enumerate(grid.axes):
+        ends[k] = [ENDS[e] for e in axis.ends]
+    cov2 = np.zeros((n, 2, 2))
+    cov2[:, 0, 0] = cov2[:, 1, 1] = 1e-8  # an axis that is not there: one cell wide, and never left
+    cov2[:, :d, :d] = scaled
+    rows, columns, values = [], [], []
+    live = np.flatnonzero(share[:, 0] > 0)
+    window = np.prod(2 * lattice.REACH * np.sqrt(np.einsum("nii->ni", cov2).max(axis=0)) + 3)
+    for atom, weight in enumerate(law.weight):
+        for first in range(0, len(live), ROW_BLOCK):
+            block = live[first : first + ROW_BLOCK]
+            size = int(window * len(block) * (1.0 + 2 * float((share[:, 1] > 0).mean())) + 64)
+            mean2 = np.zeros((len(block), 2))
+            mean2[:, :d] = landing[block, atom]
+            while True:
+                column, value = np.empty(size, dtype=np.int64), np.empty(size)
+                start = np.zeros(len(block) + 1, dtype=np.int64)
+                count = lattice.gaussian_rows(
+                    mean2,
+                    cov2[block],
+                    ends,
+                    position.reshape(*shape2, 2, 2),
+                    share.reshape(*shape2, 2),
+                    column,
+                    value,
+                    start,
+                )
+                if count >= 0:
+                    break
+                size *= 2
+            rows.append(np.repeat(block, np.diff(start)))
+            columns.append(column[:count].copy())
+            values.append(value[:count] * weight)
+    row, column, value = np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
+    cell, part = np.divmod(column, 2)
+    stays = (column >= 0) & (part == 0) & (cell != row)
+    links = sparse.coo_array((value[stays], (row[stays], cell[stays])), shape=(n, n)).tocsr()
+    leaves = (column < 0) | (part == 1)
+    killing = np.zeros((n, sinks))
+    where = np.zeros(int(leaves.sum()), dtype=np.int64)
+    if sink is not None:
+        outside = centres + middle[:, 1] * h
+        where = sink(outside)[np.maximum(cell[leaves], 0)]
+    np.add.at(killing, (row[leaves], where), value[leaves])
+    return Rates(links, killing), aliasing
+
+
+def _aliasing(grid: Grid, scaled: Array, origin: Array) -> float:
+    """Relative error of a row: the largest Fourier coefficient of the Gaussian at a lattice frequency."""
+    d = grid.ndim
+    frequencies = np.array([f for f in np.ndindex(*(5,) * d) if any(x != 2 for x in f)]) - 2
+    exponent = 2 * np.pi**2 * np.einsum("fi,nij,fj->nf", frequencies, scaled, frequencies)
+    worst = int(np.argmin(exponent.min(axis=1)))
+    error = 2 * float(np.exp(-exponent[worst].min()))
+    if error > ALIASING:
+        sizes = np.sqrt(np.maximum(np.linalg.eigvalsh(scaled[worst])[0], 0.0))
+        where = ", ".join(f"{n} = {x:.4g}" for n, x in zip(grid.names, origin[worst], strict=True))
+        raise ValueError(
+            f"the transition operator is not valid on this grid: at {where} the noise of a step is {sizes:.2g} cells "
+            "wide in some direction, and at least 0.52 are needed; use more cells, or simulate where the noise vanishes"
+        )
+    return error

@@ -1,0 +1,78 @@
+"""How results are drawn; every function takes plain results and an optional axis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from fokkerplanck.grid import Grid
+    from fokkerplanck.results import Ensemble, Spectrum
+
+# One colour a level of description, everywhere (Okabe and Ito's palette: safe for the colour-blind).
+COLOURS = {
+    "theory": "#E69F00",
+    "density": "#0072B2",
+    "paths": "#009E73",
+    "transition": "#56B4E9",
+    "SGD": "#D55E00",
+}
+
+
+def new_axes(**options: Any) -> Axes:
+    """Return a fresh axis on a figure of its own, without any window."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(6.0, 4.0), layout="constrained", dpi=150).add_subplot(**options)
+
+
+def draw_on_grid(
+    grid: Grid, values: NDArray[np.float64], label: str, ax: Axes | None = None, **options: Any
+) -> Axes:
+    """Draw a curve in one dimension, a map with a colour bar in two."""
+    ax = new_axes() if ax is None else ax
+    if grid.ndim == 1:
+        ax.plot(grid.axes[0].centres, values, **options)
+        ax.set_xlabel(grid.names[0])
+        ax.set_ylabel(label)
+        return ax
+    if grid.ndim != 2:
+        raise ValueError(f"a plot needs one or two axes, this has {grid.ndim}; take a marginal first")
+    a, b = grid.axes
+    mesh = ax.pcolormesh(a.faces, b.faces, values.T, shading="flat", rasterized=True, **options)
+    ax.set_xlabel(a.name)
+    ax.set_ylabel(b.name)
+    ax.figure.colorbar(mesh, ax=ax, label=label)
+    return ax
+
+
+def draw_spectrum(spectrum: Spectrum, ax: Axes | None = None, **options: Any) -> Axes:
+    """Draw rates and frequencies in the complex plane, with their errors."""
+    ax = new_axes() if ax is None else ax
+    x = [r.value for r in spectrum.rates]
+    y = [f.value for f in spectrum.frequencies]
+    ax.errorbar(x, y, xerr=[r.error for r in spectrum.rates], fmt="o", capsize=2, **options)
+    ax.set_xlabel(f"relaxation rate ({spectrum.rates[0].unit})")
+    ax.set_ylabel(f"frequency ({spectrum.rates[0].unit})")
+    return ax
+
+
+def draw_ensemble(ensemble: Ensemble, ax: Axes | None = None, bins: int = 60, **options: Any) -> Axes:
+    """Draw a histogram with error bars in one dimension, a cloud of the first two coordinates otherwise."""
+    ax = new_axes() if ax is None else ax
+    x = ensemble.final[~ensemble.diverged]
+    ax.set_xlabel(ensemble.names[0])
+    if x.shape[1] > 1:
+        ax.plot(x[:, 0], x[:, 1], ".", markersize=1.5, **options)
+        ax.set_ylabel(ensemble.names[1])
+        return ax
+    counts, faces = np.histogram(x[:, 0], bins=bins)
+    scale = 1.0 / (len(x) * np.diff(faces))
+    middle = 0.5 * (faces[1:] + faces[:-1])
+    ax.errorbar(middle, counts * scale, yerr=np.sqrt(counts) * scale, fmt=".", capsize=2, **options)
+    ax.set_ylabel("density")
+    return ax

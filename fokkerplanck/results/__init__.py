@@ -1,0 +1,8 @@
+"""What solvers return: frozen, with their errors, ready to plot."""
+
+from fokkerplanck.results.density import Density
+from fokkerplanck.results.ensemble import Ensemble
+from fokkerplanck.results.field import Field
+from fokkerplanck.results.spectrum import Spectrum
+
+__all__ = ["Density", "Ensemble", "Field", "Spectrum"]

@@ -1,0 +1,136 @@
+"""A probability density on a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck.estimate import Estimate
+from fokkerplanck.grid import Grid, pointwise
+from fokkerplanck.results._interpolate import interpolate
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Density:
+    """A density on a grid, with the same density on a coarser grid beside it.
+
+    Parameters
+    ----------
+    grid : Grid
+    values : (grid.shape)
+        Cell averages per unit volume.
+    method : str
+        How it was found.
+    coarse : Density, optional
+        The twin on ``grid.coarsen()``: every functional is evaluated on both and differenced.
+    order : int
+        Order of the scheme in the cell width.
+    constants : mapping
+        Numbers that formulas given to `mean` may use.
+    status : str
+        ``"ok"`` or a sentence, for example that the box is too small.
+    info : mapping
+        Diagnostics: ``residual``, ``mass_at_edge``, ``smallest``, ``mass_error``.
+
+    Examples
+    --------
+    >>> import fokkerplanck as fp
+    >>> sde = fp.SDE(variables=("x",), drift=["-x"], diffusion="1")
+    >>> p = sde.generator(fp.Grid(x=(-8, 8, 128))).stationary()
+    >>> round(p.mean("x**2").value, 4)
+    1.0
+    """
+
+    grid: Grid
+    values: Array
+    method: str = ""
+    coarse: Density | None = None
+    order: int = 2
+    constants: Mapping[str, float] = field(default_factory=dict)
+    status: str = "ok"
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def estimate(self, functional: Callable[[Density], float], unit: str = "") -> Estimate:
+        """Evaluate any functional of the density on both grids: value extrapolated, error from the difference."""
+        fine = float(functional(self))
+        common: dict[str, Any] = {"unit": unit, "method": self.method, "status": self.status}
+        if self.coarse is None:
+            return Estimate(fine, **common)
+        ratio = self.grid.ratio(self.coarse.grid)
+        return Estimate.from_refinement(fine, float(functional(self.coarse)), self.order, ratio, **common)
+
+    def mean(self, expression: str | Callable[..., Any], unit: str = "") -> Estimate:
+        """Mean of a formula in the coordinates, such as ``"x**2"``, or of a function of one array a coordinate."""
+        f = pointwise(expression, self.grid.names, self.constants)
+        return self.estimate(lambda p: float(f(p.grid.points()) @ p.masses), unit)
+
+    @property
+    def masses(self) -> Array:
+        """Probability of each cell, (size,)."""
+        return self.values.ravel() * self.grid.cell_volume
+
+    def marginal(self, *names: str) -> Density:
+        """Density of some of the coordinates."""
+        axes = [self.grid[n] for n in names]
+        drop = tuple(k for k, n in enumerate(self.grid.names) if n not in names)
+        volume = float(np.prod([self.grid.axes[k].spacing for k in drop]))
+        kept = [n for n in self.grid.names if n in names]
+        values = np.moveaxis(
+            self.values.sum(axis=drop) * volume, range(len(kept)), [names.index(n) for n in kept]
+        )
+        coarse = None if self.coarse is None else self.coarse.marginal(*names)
+        return Density(
+            Grid.from_axes(axes),
+            values,
+            self.method,
+            coarse,
+            self.order,
+            self.constants,
+            self.status,
+            self.info,
+        )
+
+    def at(self, **point: float) -> Estimate:
+        """Density at a point, by local interpolation."""
+        x = _point(self.grid, point)
+        return self.estimate(lambda p: float(interpolate(p.grid, p.values, x)[0]))
+
+    def slice(self, **fixed: float) -> Array:
+        """Density along the remaining axis with the others held, (cells,), by local interpolation."""
+        (free,) = [a for a in self.grid.axes if a.name not in fixed]
+        columns = [a.centres if a is free else np.full(free.cells, fixed[a.name]) for a in self.grid.axes]
+        return interpolate(self.grid, self.values, np.stack(columns, axis=1))
+
+    def to_xarray(self) -> xarray.DataArray:
+        """Return a labelled array with coordinates, units and diagnostics."""
+        import xarray
+
+        attrs = {"method": self.method, "status": self.status, "long_name": "probability density"}
+        attrs |= {k: float(v) for k, v in self.info.items() if np.isscalar(v) and not isinstance(v, str)}
+        return xarray.DataArray(
+            self.values, dims=self.grid.names, coords={a.name: a.centres for a in self.grid.axes}, attrs=attrs
+        )
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw a curve in one dimension, a map in two."""
+        from fokkerplanck import plotting
+
+        return plotting.draw_on_grid(self.grid, self.values, "density", ax=ax, **options)
+
+
+def _point(grid: Grid, point: Mapping[str, float]) -> Array:
+    if set(point) != set(grid.names):
+        raise ValueError(
+            f"give one value for each of {', '.join(grid.names)}; got {', '.join(point) or 'none'}"
+        )
+    return np.array([[float(point[n]) for n in grid.names]])

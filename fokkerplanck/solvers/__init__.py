@@ -1,0 +1,1 @@
+"""Solvers of Markov chains on cells: sparse arrays in, arrays out."""

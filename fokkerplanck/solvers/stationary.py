@@ -1,0 +1,53 @@
+"""Stationary law of a Markov chain without killing."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from fokkerplanck.solvers.linear import KilledSolver, factor, matrix
+
+Array = NDArray[np.float64]
+
+
+def stationary(
+    links: sparse.csr_array, reference: int | None, companion: sparse.csr_array | None = None
+) -> Array:
+    """Masses (n,), summing to 1, of the stationary law.
+
+    With the mass of one cell, the `reference`, put to 1, the others are the mean time spent in each
+    between visits to it: a killed chain. The reference should carry much of the mass.
+    """
+    n = links.shape[0]
+    k = _heaviest(companion if companion is not None else links) if reference is None else reference
+    keep = np.flatnonzero(np.arange(n) != k)
+    inner, out = _without(links, keep, k)
+    pair = None if companion is None else _without(companion, keep, k)
+    entry = links[[k], :].toarray().ravel()[keep]
+    p = np.empty(n)
+    p[k] = 1.0
+    p[keep] = KilledSolver(inner, out, pair).forward(entry)
+    return p / p.sum()
+
+
+def residual(links: sparse.csr_array, p: Array) -> float:
+    """Net flow into the cells relative to the gross flow, both summed."""
+    outflow = np.asarray(links.sum(axis=1)).ravel() * p
+    return float(np.abs(links.T @ p - outflow).sum() / outflow.sum())
+
+
+def _without(links: sparse.csr_array, keep: NDArray[np.int64], k: int) -> tuple[sparse.csr_array, Array]:
+    rows = links[keep, :]
+    return rows[:, keep].tocsr(), rows[:, [k]].toarray().ravel()
+
+
+def _heaviest(links: sparse.csr_array) -> int:
+    """Find a heavy cell by inverse iteration with a shift far below any rate of interest."""
+    shift = 1e-10 * float(links.sum(axis=1).max())
+    lu = factor(matrix(links, np.zeros(links.shape[0]), shift))
+    p = np.full(links.shape[0], 1.0 / links.shape[0])
+    for _ in range(6):
+        p = lu.solve(p, "T")
+        p /= p.sum()
+    return int(np.argmax(p))

@@ -1,0 +1,131 @@
+"""Exit times, committors, rates and spectra against exact values (theory: quadrature, three routes each)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import erfi
+
+import fokkerplanck as fp
+from tests.exact import double_well, ornstein_uhlenbeck, valley
+
+OU = ornstein_uhlenbeck()
+LINE = fp.Grid(x=(-8, 8, 256))
+
+
+@pytest.mark.parametrize(
+    ("sde", "grid", "region", "start", "exact", "bound"),
+    [
+        (OU, LINE, "x < 1", 0, 2.0934066496783, 1e-4),
+        (OU, LINE, "x < 2", 0, 10.428409397996, 5e-4),
+        (double_well(), fp.Grid(x=(-2.5, 2.5, 400)), "x < 0", -1, 30.82130247, 3e-4),
+        (double_well(), fp.Grid(x=(-2.5, 2.5, 400)), "x < 1", -1, 66.26862636, 2e-4),
+    ],
+)
+def test_mean_exit_time(
+    sde: fp.SDE, grid: fp.Grid, region: str, start: float, exact: float, bound: float
+) -> None:
+    got = sde.generator(grid).exit_time(region).at(x=start)
+    assert abs(got.value - exact) < bound
+    assert abs(got.value - exact) <= got.error
+    assert got.error < 1e-3 * exact
+
+
+def test_loss_proportional_noise() -> None:
+    sde = fp.SDE(
+        variables=("x",),
+        drift=["-(x**3 - x)"],
+        diffusion="k*(L + c)",
+        where={"L": "(x**2 - 1)**2/4"},
+        constants={"k": 0.5, "c": 0.05},
+    )
+    got = sde.generator(fp.Grid(x=(-12, 12, 2000))).exit_time("x < 0").at(x=-1)
+    assert abs(got.value - 176.730756982) < min(1e-3, got.error)
+
+
+def test_exit_time_is_second_order_wherever_the_edge_falls() -> None:
+    """The edge at 1 sits at another fraction of a cell on every grid."""
+    errors = []
+    for n in (50, 101, 203, 407):
+        gen = OU.generator(fp.Grid(x=(-8, 8, n)))
+        errors.append(abs(gen.exit_time("x < 1")._value(np.array([[0.0]])) - 2.0934066496783))
+    assert errors[-1] < 4e-4
+    assert np.log(errors[0] / errors[-1]) / np.log(407 / 50) > 1.8
+
+
+@pytest.mark.parametrize(("region", "rate"), [("abs(x) < 1", 2.0), ("0 < x < sqrt(3)", 3.0)])
+def test_decay_rate(region: str, rate: float) -> None:
+    _, got = OU.generator(LINE).quasi_stationary(region)
+    assert abs(got.value - rate) < min(5e-4, got.error)
+
+
+def test_decay_rate_between_absorbing_ends() -> None:
+    law, got = OU.generator(fp.Grid(x=(-1, 1, 256), boundary="absorbing")).quasi_stationary()
+    assert abs(got.value - 2) < min(1e-6, got.error)
+    assert law.mean("1").value == pytest.approx(1)
+
+
+def test_relaxation_rates() -> None:
+    rates = OU.generator(LINE).spectrum(4).rates
+    for k, r in enumerate(rates):
+        assert abs(r.value - k) < max(r.error, 1e-9)
+        assert r.error < 0.02
+    slow = double_well().generator(fp.Grid(x=(-2.5, 2.5, 400))).spectrum(2).rates[1]
+    assert abs(slow.value - 0.0335452873084) < 1e-8
+
+
+def test_rotation_speeds_up_relaxation() -> None:
+    """Non-gradient rotation: the same law for every a, another rate."""
+    sde = fp.SDE(
+        variables=("x", "y"),
+        drift=["-(x**3 - x) + a*y", "-y - a*(x**3 - x)"],
+        diffusion="D",
+        constants={"D": 0.1, "a": 1.0},
+    )
+    gen = sde.generator(fp.Grid(x=(-2.5, 2.5, 128), y=(-2.5, 2.5, 128)))
+    rate = gen.spectrum(2).rates[1]
+    assert abs(rate.value - 0.0515550957053) < min(1e-5, rate.error)
+    assert gen.stationary().mean("y**2").value == pytest.approx(0.1, abs=1e-5)
+
+
+def test_committor_of_the_ornstein_uhlenbeck_process() -> None:
+    """q(x) from -1 to 2 is a ratio of erfi."""
+    q = OU.generator(LINE).committor("x < -1", "x > 2").at(x=0.5)
+    exact = (erfi(0.5 / 2**0.5) + erfi(1 / 2**0.5)) / (erfi(2 / 2**0.5) + erfi(1 / 2**0.5))
+    assert abs(q.value - exact) < min(1e-4, q.error + 1e-6)
+
+
+def test_time_to_flatness_in_the_valley() -> None:
+    """T Delta is the same for every Delta; the SDE values of the standard valley."""
+    grid = fp.Grid(x=("-pi", "pi", 128), y=(-0.45, 0.45, 128), boundary={"x": "periodic"})
+    for kappa, exact in ((2, 68.24), (4, 109.95)):
+        t = valley(kappa).generator(grid).exit_time("cos(x) > -0.5").at(x=0, y=0)
+        assert abs(t.value - exact) < 0.05
+        assert t.error < 0.5
+    # Power: 5 % more noise overall is seen.
+    assert (
+        abs(
+            valley(4, fx=1.05, fy=1.05).generator(grid).exit_time("cos(x) > -0.5").at(x=0, y=0).value - 109.95
+        )
+        > 3
+    )
+
+
+def test_evolution_of_the_ornstein_uhlenbeck_process() -> None:
+    gen = OU.generator(fp.Grid(x=(-8, 8, 256)))
+    start = "exp(-(x - 2)**2/(2*0.25))"
+    times = [0.25, 1.0, 3.0]
+    for t, p in zip(times, gen.evolve(start, times), strict=True):
+        mean, square = p.mean("x"), p.mean("x**2")
+        exact_mean = 2 * np.exp(-t)
+        exact_square = exact_mean**2 + 1 + (0.25 - 1) * np.exp(-2 * t)
+        assert mean.value == pytest.approx(exact_mean, abs=2e-4)
+        assert square.value == pytest.approx(exact_square, abs=1e-3)
+        assert p.info["mass"] == pytest.approx(1, abs=1e-12)
+        assert p.values.min() >= 0
+
+
+def test_a_barrier_too_high_is_flagged() -> None:
+    """At barrier/noise 40 rounding of the diagonal exceeds the exit rate: the status says so."""
+    gen = double_well(0.25 / 40).generator(fp.Grid(x=(-1.6, 1.6, 400)))
+    assert "rounding" in gen.exit_time("x < 1").at(x=-1).status
