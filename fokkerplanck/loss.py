@@ -1,0 +1,360 @@
+"""The loss of one sample: the one input from which everything else follows."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import sympy
+from numpy.typing import ArrayLike, NDArray
+
+from fokkerplanck import formula as _formula
+from fokkerplanck.codegen import numpy_function
+from fokkerplanck.formula import BATCH, Formula, derivative, symbol
+from fokkerplanck.laws import Data, Law, Normal, Rademacher, Uniform, named_laws
+from fokkerplanck.moments import sample_space
+
+if TYPE_CHECKING:
+    from fokkerplanck.sampling import Draw
+
+__all__ = ["Data", "Loss", "Normal", "Rademacher", "Uniform"]
+
+
+class Loss:
+    r"""The loss :math:`\ell(\theta; s)` of ONE sample s, and the law of the samples.
+
+    Mean loss :math:`L = E\,\ell`, its gradient and Hessian, and the centred covariance
+    :math:`C = \mathrm{Cov}[\nabla\ell]` of one sample's gradient follow symbolically, with exact moments.
+
+    Parameters
+    ----------
+    formula : str or sympy expression
+        The loss of one sample, in the variables, samples, constants and names of `where`.
+    variables : sequence of str
+        The parameters that are trained, d of them.
+    samples : mapping of str (or tuple of str, for Data) to Normal, Rademacher, Uniform or Data
+        What varies from sample to sample; a name that the formula does not use is allowed.
+    where : mapping of str to formula
+        Abbreviations in variables and constants (not in samples); they may use each other.
+    constants : mapping of str to number
+        Kept as symbols in all expressions, so that results print as formulas.
+
+    Raises
+    ------
+    ValueError
+        A name that is unknown, taken twice or not allowed; a standard deviation below 0; data that are
+        not finite or do not match their names; a sample variable that enters in a way whose moments
+        are not known exactly. Polynomials in normal, uniform and data samples are exact;
+        Rademacher samples and data sets of at most 64 rows may enter in any way.
+
+    Examples
+    --------
+    >>> loss = Loss("k/2*y**2 - s*y", ("y",), {"s": Normal(0, "sigma")}, constants={"k": 2, "sigma": 3})
+    >>> loss.mean, loss.covariance[0, 0]
+    (k*y**2/2, sigma**2)
+    """
+
+    def __init__(
+        self,
+        formula: Formula,
+        variables: Sequence[str],
+        samples: Mapping[str | tuple[str, ...], Law] | None = None,
+        where: Mapping[str, Formula] | None = None,
+        constants: Mapping[str, float | str] | None = None,
+    ) -> None:
+        if isinstance(variables, str):
+            variables = (variables,)
+        self.names: tuple[str, ...] = tuple(variables)
+        if not self.names:
+            raise ValueError('variables: got none; name at least one, as in variables=("x", "y")')
+        laws = named_laws(samples or {})
+        _check_names(self.names, list(laws), list(where or {}), list(constants or {}))
+        self.constants: dict[str, float] = {}
+        for name, value in (constants or {}).items():
+            self.constants[name] = _formula.parse_number(value, dict(self.constants), what=f"constant {name}")
+        self.variables: tuple[Any, ...] = tuple(symbol(n) for n in self.names)
+        self.parameters: tuple[Any, ...] = tuple(symbol(n) for n in self.constants)
+        self.sample_space = sample_space(laws, list(self.constants))
+        self._check_laws()
+        self._where = _definitions(where or {}, [*self.names, *self.constants], laws)
+        self._text = str(formula)
+        self.sample_loss: Any = self._parse(formula, "formula")
+        missing = [n for n, v in zip(self.names, self.variables, strict=True) if not self.sample_loss.has(v)]
+        if len(missing) == len(self.names):
+            raise ValueError(
+                f"formula: holds none of the variables {', '.join(self.names)}, so there is nothing to train"
+            )
+
+    def __repr__(self) -> str:
+        text = self._text if len(self._text) <= 60 else self._text[:57] + "..."
+        samples = (
+            f", samples {', '.join(str(s) for s in self.sample_space.laws)}" if self.sample_space.laws else ""
+        )
+        return f"Loss({text!r}, variables {', '.join(self.names)}{samples})"
+
+    def _parse(self, text: Formula, what: str) -> Any:
+        names = [*self.names, *map(str, self.sample_space.laws), *self.constants]
+        return _formula.parse(text, names, what, self._where)
+
+    def _check_laws(self) -> None:
+        """Standard deviations >= 0 and intervals that are ones, at the present constants."""
+        values = dict(zip(self.parameters, self.constants.values(), strict=True))
+        for s, law in self.sample_space.laws.items():
+            numbers = [
+                float(p.subs(values)) if p.subs(values).is_real else math.nan
+                for p in self.sample_space.parameters[s]
+            ]
+            if not all(map(math.isfinite, numbers)):
+                raise ValueError(
+                    f"samples: {s} ~ {law} has parameters {numbers}; expected finite real numbers"
+                )
+            if isinstance(law, Normal) and numbers[1] < 0:
+                raise ValueError(
+                    f"samples: the standard deviation of {s} is {numbers[1]:g}; expected 0 or more"
+                )
+            if isinstance(law, Uniform) and numbers[0] > numbers[1]:
+                raise ValueError(
+                    f"samples: the interval of {s} runs from {numbers[0]:g} down to {numbers[1]:g}; "
+                    "expected low <= high"
+                )
+
+    # -- constants and data ------------------------------------------------------------------
+
+    @property
+    def parameter_values(self) -> NDArray[np.float64]:
+        """The constants' values, in the order of `parameters`."""
+        return np.array(list(self.constants.values()), dtype=np.float64)
+
+    @property
+    def data(self) -> NDArray[np.float64] | None:
+        """The data set (rows, columns), or None."""
+        return self.sample_space.rows
+
+    def with_constants(self, **values: float | str) -> Self:
+        """The same loss at other values of its constants.
+
+        >>> Loss("a*x**2", ("x",), constants={"a": 1}).with_constants(a=3).constants
+        {'a': 3.0}
+        """
+        for name in values:
+            if name not in self.constants:
+                raise ValueError(
+                    f"constants: {name} is none; this loss has {', '.join(self.constants) or 'no constants'}"
+                )
+        other = copy.copy(self)
+        other.constants = dict(self.constants)
+        for name, value in values.items():
+            other.constants[name] = _formula.parse_number(value, other.constants, what=f"constant {name}")
+        other._check_laws()
+        return other
+
+    @property
+    def laws(self) -> Mapping[Any, Law]:
+        """The law of every sample symbol; a data set for each of its columns."""
+        return self.sample_space.laws
+
+    @property
+    def law_parameters(self) -> Mapping[Any, tuple[Any, ...]]:
+        """The parameters of every sample's law, as formulas in the constants."""
+        return self.sample_space.parameters
+
+    @property
+    def columns(self) -> Mapping[Any, int]:
+        """Column of the data for each of its symbols."""
+        return self.sample_space.columns
+
+    # -- symbolic ----------------------------------------------------------------------------
+
+    @cached_property
+    def sample_gradient(self) -> Any:
+        """Gradient of one sample's loss, (d, 1)."""
+        return sympy.Matrix([derivative(self.sample_loss, v) for v in self.variables])
+
+    @cached_property
+    def sample_hessian(self) -> Any:
+        """Hessian of one sample's loss, (d, d)."""
+        return _jacobian(self.sample_gradient, self.variables)
+
+    @cached_property
+    def mean(self) -> Any:
+        """The mean loss L."""
+        return self.sample_space.means([self.sample_loss])[0]
+
+    @cached_property
+    def gradient(self) -> Any:
+        """Gradient of the mean loss, (d, 1)."""
+        return sympy.Matrix(self.sample_space.means(list(self.sample_gradient)))
+
+    @cached_property
+    def hessian(self) -> Any:
+        """Hessian of the mean loss, (d, d)."""
+        return _jacobian(self.gradient, self.variables)
+
+    @cached_property
+    def _covariances(self) -> tuple[Any, Any]:
+        return self.sample_space.covariances(list(self.sample_gradient))
+
+    @property
+    def data_covariance(self) -> Any:
+        """Covariance over the data rows of the mean gradient given the row, (d, d)."""
+        return self._covariances[0]
+
+    @property
+    def parametric_covariance(self) -> Any:
+        """Mean over the data rows of the gradient's covariance given the row, (d, d)."""
+        return self._covariances[1]
+
+    @cached_property
+    def covariance(self) -> Any:
+        """Centred covariance C of ONE sample's gradient, (d, d)."""
+        return self.data_covariance + self.parametric_covariance
+
+    def noise_covariance(self, batch: Any = BATCH, sampling: str = "iid") -> Any:
+        """Covariance Sigma of one step's gradient noise, (d, d).
+
+        ``C/B`` for independent samples; without replacement the data's part of C is multiplied by
+        ``(N - B)/(B (N - 1))`` instead.
+
+        >>> Loss("x**2/2 - s*x", ("x",), {"s": Normal(0, 2)}).noise_covariance(8)[0, 0]
+        1/2
+        """
+        return _of_step(*self._covariances, self.data, batch, sampling)
+
+    def step_covariance(self, exprs: Sequence[Any], batch: Any = BATCH, sampling: str = "iid") -> Any:
+        """Covariance matrix of one step's batch means of any expressions in the samples.
+
+        >>> loss = Loss("(1 + e)*x**2/2", ("x",), {"e": Normal(0, "s")}, constants={"s": 0.5})
+        >>> loss.step_covariance(loss.sample_hessian, batch=4)[0, 0]
+        s**2/4
+        """
+        parts = self.sample_space.covariances([sympy.sympify(e) for e in exprs])
+        return _of_step(*parts, self.data, batch, sampling)
+
+    def expectation(self, expr: Formula) -> Any:
+        """E over one sample of any formula in the loss's names.
+
+        >>> Loss("x**2/2 - s*x", ("x",), {"s": Normal(0, 2)}).expectation("(x - s)**2")
+        x**2 + 4
+        """
+        return self.sample_space.means([self._parse(expr, "expression")])[0]
+
+    @cached_property
+    def is_affine(self) -> bool:
+        """Whether the gradient is affine in all sample variables together."""
+        return self.sample_space.is_affine(list(self.sample_gradient))
+
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether a step is exactly normal: affine, and all samples in use are normal."""
+        used = self.sample_gradient.free_symbols.intersection(self.sample_space.laws)
+        return self.is_affine and all(isinstance(self.sample_space.laws[s], Normal) for s in used)
+
+    @property
+    def draws(self) -> tuple[Draw, ...]:
+        """What one sample draws, for the compiled chain; samples that no gradient uses are left out."""
+        from fokkerplanck.sampling import Draw
+
+        used = self.sample_gradient.free_symbols
+        draws = []
+        if self.data is not None:
+            draws.append(Draw(tuple(self.sample_space.columns), "data", ()))
+        for s, law in self.sample_space.laws.items():
+            if s in used and not isinstance(law, Data):
+                draws.append(Draw((s,), _KIND[type(law)], self.sample_space.parameters[s]))
+        return tuple(draws)
+
+    # -- numbers -----------------------------------------------------------------------------
+
+    def evaluate(
+        self, expr: Any, points: ArrayLike, values: Mapping[Any, float] | None = None
+    ) -> NDArray[np.float64]:
+        """An expression (...) or matrix (..., r, c) at points (..., d), constants at their values.
+
+        Parameters
+        ----------
+        expr : sympy expression or matrix
+            In the variables, the constants, and the symbols of `values`.
+        points : array (..., d)
+            Where; for d = 1 the last axis is still there.
+        values : mapping of symbol to float
+            Further symbols, such as ``LEARNING_RATE`` and ``BATCH``.
+        """
+        where = np.asarray(points, dtype=np.float64)
+        if where.ndim == 0 or where.shape[-1] != len(self.names):
+            raise ValueError(
+                f"points: got shape {where.shape}; expected (..., {len(self.names)}), a column for each of "
+                f"{', '.join(self.names)}"
+            )
+        more = dict(values or {})
+        is_matrix = isinstance(expr, sympy.MatrixBase)
+        entries = tuple(expr) if is_matrix else (sympy.sympify(expr),)
+        arguments = (*self.variables, *self.parameters, *more)
+        function = numpy_function(entries, arguments)
+        numbers = function(*np.moveaxis(where, -1, 0), *self.constants.values(), *more.values())
+        if not is_matrix:
+            return np.array(numbers[0])
+        return np.stack(numbers, axis=-1).reshape(*where.shape[:-1], *expr.shape)
+
+
+_KIND: dict[type, Any] = {Normal: "normal", Rademacher: "rademacher", Uniform: "uniform"}
+
+
+def _of_step(between: Any, within: Any, data: NDArray[np.float64] | None, batch: Any, sampling: str) -> Any:
+    """Covariance of a batch mean from that between and that within data rows."""
+    batch = sympy.sympify(batch)
+    if sampling == "iid":
+        return (between + within) / batch
+    if sampling == "without-replacement":
+        if data is None:
+            raise ValueError(
+                'sampling: "without-replacement" needs Data among the samples; use sampling="iid"'
+            )
+        rows = len(data)
+        if batch.is_number and batch > rows:
+            raise ValueError(f"batch: {batch} exceeds the data set of {rows} rows; expected at most {rows}")
+        factor = (rows - batch) / (batch * (rows - 1)) if rows > 1 else sympy.S.Zero
+        return between * factor + within / batch
+    if sampling == "epoch":
+        raise ValueError(
+            'sampling: noise of "epoch" is not white, steps of one epoch are correlated; simulate the '
+            'chain, or use "iid" or "without-replacement"'
+        )
+    raise ValueError(f'sampling: got {sampling!r}; expected "iid", "without-replacement" or "epoch"')
+
+
+def _jacobian(column: Any, variables: Sequence[Any]) -> Any:
+    return sympy.Matrix([[derivative(g, v) for v in variables] for g in column])
+
+
+def _check_names(*groups: Iterable[str]) -> None:
+    """Names are allowed and no two groups share one."""
+    kinds = ("variables", "samples", "where", "constants")
+    seen: dict[str, str] = {}
+    for kind, names in zip(kinds, groups, strict=True):
+        for name in names:
+            _formula.check_name(name, kind)
+            if name in seen:
+                what = f"twice in {kind}" if seen[name] == kind else f"in {seen[name]} and in {kind}"
+                raise ValueError(f"{kind}: the name {name} stands {what}; give one of them another name")
+            seen[name] = kind
+
+
+def _definitions(
+    where: Mapping[str, Formula], names: Sequence[str], samples: Iterable[str]
+) -> dict[Any, Any]:
+    """`where` resolved to variables and constants."""
+    resolved = _formula.resolve(where, [*names, *samples], "where")
+    sampled = {symbol(s) for s in samples}
+    for name, expr in resolved.items():
+        held = sampled.intersection(expr.free_symbols)
+        if held:
+            raise ValueError(
+                f"where: {name} holds the sample variable {min(map(str, held))}; where is for variables "
+                "and constants, "
+                "write what varies from sample to sample into the formula itself"
+            )
+    return resolved

@@ -1,0 +1,17 @@
+"""Closed forms and symbolic derivations: predictions that name what they assume."""
+
+from __future__ import annotations
+
+from fokkerplanck.theory.effective import EffectiveLoss, effective_loss
+from fokkerplanck.theory.escape import ESCAPE_LAWS
+from fokkerplanck.theory.modified import modified_equation
+from fokkerplanck.theory.stability import DivergenceThresholds, divergence_thresholds
+
+__all__ = [
+    "ESCAPE_LAWS",
+    "DivergenceThresholds",
+    "EffectiveLoss",
+    "divergence_thresholds",
+    "effective_loss",
+    "modified_equation",
+]

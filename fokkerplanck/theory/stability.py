@@ -1,0 +1,363 @@
+"""Above which learning rate, and above which noise, the linearised chain diverges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from fokkerplanck.estimate import Estimate
+from fokkerplanck.loss import Loss
+from fokkerplanck.theory.factors import curvature_factor
+from fokkerplanck.theory.inputs import Algorithm, settings
+from fokkerplanck.theory.linear import Linearisation, coordinates, linearise
+from fokkerplanck.theory.lyapunov import Factor
+from fokkerplanck.theory.products import ProductExponent
+
+Array = NDArray[np.float64]
+LEAK = "no linear threshold: samples push out of the curved directions: drift or run-away along the valley"
+_LARGEST_TAIL = 1e4
+
+
+class Thresholds(NamedTuple):
+    """Three thresholds in one quantity."""
+
+    deterministic: Estimate
+    mean_square: Estimate
+    almost_sure: Estimate
+
+
+def divergence_thresholds(sgd: Algorithm, at: Mapping[str, Any], seed: int = 0) -> DivergenceThresholds:
+    r"""Stability thresholds of the chain linearised at a point, on the range of the mean Hessian.
+
+    With batch Hessians :math:`H_B`: the mean is stable for :math:`\eta\lambda_{max} < 2`; the mean square
+    while the spectral radius of :math:`X \mapsto E[(1-\eta H_B) X (1-\eta H_B)]` is below 1, that is
+    :math:`\eta < 2/\lambda_{max}(C^{-1}D)`, :math:`C = (H\otimes 1 + 1\otimes H)/2`,
+    :math:`D = E[H_B\otimes H_B]`; almost every path while the top Lyapunov exponent of the product of
+    :math:`1-\eta H_B` is negative.
+
+    Parameters
+    ----------
+    sgd : SGD
+    at : mapping of variable to number
+        The point; numbers may be formulas in the constants, such as ``"pi"``.
+    seed : int
+        For the parts that need random products (several curved directions, laws without closed form).
+
+    Raises
+    ------
+    ValueError
+        A variable missing or unknown in `at`, a learning rate that changes, or ``sampling="epoch"``.
+
+    References
+    ----------
+    Mulayoff, Michaeli, "Exact mean square linear stability analysis for SGD" (2024); Kesten (1973).
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from fokkerplanck.loss import Loss, Normal
+    >>> loss = Loss("(1 + e)*y**2/2", ("y",), {"e": Normal(0, 0.5)})
+    >>> t = divergence_thresholds(SimpleNamespace(loss=loss, lr=0.1, batch=1, sampling="iid"), at={"y": 0})
+    >>> round(t.lr_mean_square.value, 9), round(t.lr_almost_sure.value, 3)
+    (1.6, 2.262)
+    """
+    loss, lr, batch, sampling = settings(sgd)
+    if sampling == "epoch":
+        raise ValueError(
+            'sampling: steps of one "epoch" are correlated; use "iid" or "without-replacement" here'
+        )
+    return DivergenceThresholds(loss, lr, batch, sampling, coordinates(loss, at), seed)
+
+
+@dataclass(frozen=True)
+class DivergenceThresholds:
+    """Thresholds at one point; see :func:`divergence_thresholds`. Each is computed when first asked for."""
+
+    loss: Loss
+    lr: float
+    batch: int
+    sampling: str
+    point: Array
+    seed: int = 0
+
+    def __repr__(self) -> str:
+        where = ", ".join(f"{n}={v:.4g}" for n, v in zip(self.loss.names, self.point, strict=True))
+        return (
+            f"DivergenceThresholds({where}: lr deterministic {self.lr_deterministic}, "
+            f"mean square {self.lr_mean_square}, almost sure {self.lr_almost_sure})"
+        )
+
+    @cached_property
+    def linear(self) -> Linearisation:
+        """The linearised chain."""
+        return linearise(self.loss, self.point, self.batch, self.sampling)
+
+    @property
+    def curvatures(self) -> Array:
+        """Eigenvalues of the mean Hessian on its range, ascending."""
+        return self.linear.curvatures
+
+    @cached_property
+    def status(self) -> str:
+        """``"ok"``, or why there is no threshold at this point."""
+        curved = self.curvatures
+        if curved.size == 0:
+            return "no threshold: the mean loss has no curvature at this point"
+        if curved.min() < 0:
+            return f"no threshold: negative curvature {curved.min():.4g}, the point is unstable at every rate"
+        if self.linear.gradient_across > 1e-6:
+            return (
+                "not valid here: the mean gradient does not vanish in the curved directions "
+                f"(the floor is about {self.linear.gradient_across:.3g} away)"
+            )
+        return "ok"
+
+    @property
+    def _noise_status(self) -> str:
+        return LEAK if self.status == "ok" and self.linear.leaks else self.status
+
+    @property
+    def _reason(self) -> str:
+        """Why noise sets no bound."""
+        fast = [
+            name
+            for name, row in zip(self.loss.names, self.linear.directions, strict=True)
+            if np.abs(row).max(initial=0.0) > 1e-8
+        ]
+        return f"because no sample multiplies {' or '.join(fast)}"
+
+    def _estimate(self, value: float, unit: str, method: str, noise: bool = True, **more: Any) -> Estimate:
+        status = self._noise_status if noise else self.status
+        if status not in ("ok", LEAK):
+            value = math.nan
+        said = ("Linearised at the point: what happens far from it is another question.",)
+        more["assumptions"] = said + more.pop("assumptions", ())
+        return Estimate(value, unit=unit, method=method, status=status, **more)
+
+    @property
+    def _usable(self) -> bool:
+        return self.status == "ok"
+
+    # -- thresholds in the learning rate -------------------------------------------------------
+
+    @cached_property
+    def lr_deterministic(self) -> Estimate:
+        """2/lambda_max: above it the mean diverges."""
+        value = 2 / float(self.curvatures.max()) if self._usable else math.nan
+        return self._estimate(value, "lr", "2/lambda_max", noise=False)
+
+    @cached_property
+    def lr_mean_square(self) -> Estimate:
+        """Above it the variance diverges."""
+        value = self.lr_deterministic.value
+        if self._usable and self.linear.multiplies:
+            sums, products = _pairs(self.curvatures)
+            square = np.diag(products.ravel()) + _operator(self.linear.scatter)
+            value = 2 / _largest(sums.ravel() / 2, square)
+        return self._estimate(value, "lr", "2/lambda_max(C^-1 D)")
+
+    @cached_property
+    def sde_mean_square(self) -> Estimate:
+        """The first-order SDE's own bound for the variance: it leaves out the term eta^2 H x H."""
+        value = math.nan
+        reason: tuple[str, ...] = ()
+        if self._usable and self.linear.multiplies:
+            sums, _ = _pairs(self.curvatures)
+            value = 2 / _largest(sums.ravel() / 2, _operator(self.linear.scatter))
+        elif self._usable:
+            value, reason = math.inf, (f"Infinite {self._reason}.",)
+        return self._estimate(value, "lr", "first-order SDE, mean square", assumptions=reason)
+
+    @cached_property
+    def lr_almost_sure(self) -> Estimate:
+        """Above it almost every path diverges: the end of the first interval of stability."""
+        if not self._usable or not self.linear.multiplies:
+            return (
+                self.lr_deterministic if self._usable else self._estimate(math.nan, "lr", "Lyapunov exponent")
+            )
+        return self._almost_sure[0][1]
+
+    @cached_property
+    def intervals(self) -> tuple[tuple[float, float], ...]:
+        """Learning rates at which almost every path is stable; there may be several intervals."""
+        if not self._usable:
+            return ()
+        if not self.linear.multiplies:
+            return ((0.0, self.lr_deterministic.value),)
+        return tuple((low, high.value) for low, high in self._almost_sure)
+
+    @cached_property
+    def _almost_sure(self) -> list[tuple[float, Estimate]]:
+        top = float(self.curvatures.max())
+        fine = 40 if self._exact else 1
+        scan = np.concatenate([np.linspace(0, 8, 40 * fine + 1)[1:], np.geomspace(8, 200, 10 * fine)[1:]])
+        scan /= top
+        function = self._exponent_in_lr
+        values = function(scan)
+        if len(self.curvatures) == 1 and hasattr(self._factor, "values") and self._factor.exact:
+            h = self.curvatures[0] + self._deviation * self._factor.values  # narrow gaps about 1/h
+            scan = np.union1d(scan, 1 / h[(h > 0) & (1 / np.where(h > 0, h, 1) < scan[-1])])
+            values = function(scan)
+        found: list[tuple[float, Estimate]] = []
+        low = 0.0
+        for k in range(1, len(scan)):
+            if values[k - 1] < 0 <= values[k]:
+                found.append((low, self._root(function, scan[k - 1], scan[k], "lr", "Lyapunov exponent = 0")))
+            elif values[k - 1] >= 0 > values[k]:
+                low = self._root(function, scan[k - 1], scan[k], "lr", "").value
+        return found
+
+    @cached_property
+    def _factor(self) -> Factor:
+        rng = np.random.default_rng(self.seed)
+        return curvature_factor(self.loss, self.linear.direction_entry(0, 0), self.batch, self.sampling, rng)
+
+    @property
+    def _exact(self) -> bool:
+        """Whether the exponent is exact; a simulated one costs more and shows no narrow gaps."""
+        return len(self.curvatures) == 1 and self._factor.exact
+
+    @property
+    def _deviation(self) -> float:
+        """Standard deviation of the batch curvature, one curved direction."""
+        return math.sqrt(float(self.linear.scatter[0, 0, 0, 0]))
+
+    @cached_property
+    def _product(self) -> ProductExponent:
+        return ProductExponent.draw(self.loss, self.linear, self.batch, self.sampling, self.seed)
+
+    def _exponent_in_lr(self, lr: Array) -> Array:
+        if len(self.curvatures) == 1:
+            return self._factor.log_mean(1 - lr * self.curvatures[0], lr * self._deviation)
+        return np.array([self._product.exponents(eta, 1.0).mean() for eta in np.atleast_1d(lr)])
+
+    def _exponent_in_noise(self, q: Array) -> Array:
+        if len(self.curvatures) == 1:
+            m = np.full(np.shape(q), 1 - self.lr * self.curvatures[0])
+            return self._factor.log_mean(m, self.lr * self._deviation * np.asarray(q))
+        return np.array([self._product.exponents(self.lr, s).mean() for s in np.atleast_1d(q)])
+
+    def _root(
+        self, function: Callable[[Array], Array], low: float, high: float, unit: str, method: str
+    ) -> Estimate:
+        """Where the exponent changes sign, with the Monte Carlo error of the law if it was drawn."""
+        # Inside a bracket that ends on a singularity of -inf the sign is all that is known.
+        value = float(
+            brentq(lambda s: float(np.clip(function(np.array([s]))[0], -1e3, 1e3)), low, high, xtol=1e-14)
+        )
+        spread = 1e-4 * value
+        slope = float(np.diff(function(np.array([value - spread, value + spread])))[0] / (2 * spread))
+        if len(self.curvatures) == 1:
+            m, tau = (
+                (1 - value * self.curvatures[0], value * self._deviation)
+                if unit == "lr"
+                else (1 - self.lr * self.curvatures[0], self.lr * self._deviation * value)
+            )
+            error = self._factor.log_error(m, tau)
+        else:
+            runs = self._product.exponents(*((value, 1.0) if unit == "lr" else (self.lr, value)))
+            error = float(runs.std(ddof=1) / math.sqrt(len(runs)))
+        return self._estimate(
+            value, unit, method, stat=error / abs(slope) if error else 0.0, disc=1e-12 * value
+        )
+
+    # -- tails and noise -------------------------------------------------------------------------
+
+    def tail_exponent(self, lr: float | None = None) -> Estimate:
+        """Kesten's exponent alpha of the stationary tail, P(|u| > r) ~ r^-alpha: E|1 - lr h|^alpha = 1.
+
+        Moments of order alpha and above are infinite; for alpha <= 4 no error bar on a variance holds.
+        """
+        eta = self.lr if lr is None else float(lr)
+        method = "E|1 - lr h|^alpha = 1"
+        if not (math.isfinite(eta) and eta > 0):
+            raise ValueError(f"lr: got {eta:g}; expected a finite rate > 0")
+        if not self._usable:
+            return self._estimate(math.nan, "", method)
+        if not self.linear.multiplies:
+            if eta >= self.lr_deterministic.value:
+                return self._estimate(math.nan, "", method).with_(
+                    status="no stationary law: the mean diverges"
+                )
+            return self._estimate(math.inf, "", method, assumptions=(f"Infinite {self._reason}.",))
+        if len(self.curvatures) > 1:
+            side = "above" if eta < self.lr_mean_square.value else "at most"
+            said = (
+                f"computed for one curved direction only; here it is {side} 2, by the mean-square threshold"
+            )
+            return self._estimate(math.nan, "", method).with_(status=said)
+        m, tau = 1 - eta * self.curvatures[0], eta * self._deviation
+        if float(self._factor.log_mean(np.array([m]), np.array([tau]))[0]) >= 0:
+            return self._estimate(math.nan, "", method).with_(
+                status="no stationary law: almost every path diverges"
+            )
+        low, high = 0.0, 2.0
+        while self._factor.power_mean(m, tau, high) < 0:
+            low, high = high, 2 * high
+            if high > _LARGEST_TAIL:
+                reason = ("Infinite, or beyond 10^4: no sample stretches by more than it shrinks.",)
+                return self._estimate(math.inf, "", method, assumptions=reason)
+        low = low or 1e-9
+        alpha = float(brentq(lambda a: self._factor.power_mean(m, tau, a) / a, low, high, xtol=1e-12))
+        return self._estimate(alpha, "", method, disc=1e-9 * alpha)
+
+    @cached_property
+    def noise_scale(self) -> Thresholds:
+        """Thresholds in q of ``g -> E g + q (g - E g)`` at the given learning rate."""
+        names = ("deterministic", "mean square", "almost sure")
+        unit = "noise scale"
+        if not self._usable:
+            return Thresholds(*(self._estimate(math.nan, unit, n) for n in names))
+        stable = self.lr * float(self.curvatures.max()) < 2
+        mean_only = self._estimate(
+            math.inf if stable else 0.0,
+            unit,
+            names[0],
+            noise=False,
+            assumptions=("The mean does not see the noise.",),
+        )
+        if not self.linear.multiplies:
+            reason = (f"Infinite {self._reason}.",) if stable else ("The mean diverges without any noise.",)
+            same = [self._estimate(mean_only.value, unit, n, assumptions=reason) for n in names[1:]]
+            return Thresholds(mean_only, *same)
+        square = 0.0
+        if stable:
+            sums, products = _pairs(self.curvatures)
+            margin = (sums - self.lr * products).ravel()
+            square = 1 / math.sqrt(_largest(margin, self.lr * _operator(self.linear.scatter)))
+        return Thresholds(
+            mean_only, self._estimate(square, unit, names[1]), self._noise_almost_sure(max(square, 1e-3))
+        )
+
+    def _noise_almost_sure(self, start: float) -> Estimate:
+        scan = start * np.geomspace(1e-3, 1e3, 600 if self._exact else 40)
+        values = self._exponent_in_noise(scan)
+        crossings = np.flatnonzero((values[:-1] < 0) & (values[1:] >= 0))
+        if crossings.size == 0:
+            return self._estimate(0.0, "noise scale", "almost sure")
+        k = int(crossings[0])
+        return self._root(self._exponent_in_noise, scan[k], scan[k + 1], "noise scale", "almost sure")
+
+
+def _pairs(curvatures: Array) -> tuple[Array, Array]:
+    """lambda_i + lambda_j and lambda_i lambda_j."""
+    return np.add.outer(curvatures, curvatures), np.multiply.outer(curvatures, curvatures)
+
+
+def _operator(scatter: Array) -> Array:
+    """X -> E[(H_B - H) X (H_B - H)] as a matrix on vec(X)."""
+    k = scatter.shape[0]
+    return np.asarray(np.einsum("iajb->ijab", scatter).reshape(k * k, k * k))
+
+
+def _largest(diagonal: Array, operator: Array) -> float:
+    """Largest eigenvalue of diag^-1/2 operator diag^-1/2."""
+    root = 1 / np.sqrt(diagonal)
+    return float(np.linalg.eigvalsh(root[:, None] * (operator + operator.T) / 2 * root).max())
