@@ -7,11 +7,35 @@ used, so that ``import fokkerplanck`` costs almost nothing.
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from fokkerplanck.comparison import compare as compare
+    from fokkerplanck.estimate import Estimate as Estimate
+    from fokkerplanck.grid import Grid as Grid
+    from fokkerplanck.loss import Data as Data
+    from fokkerplanck.loss import Loss as Loss
+    from fokkerplanck.loss import Normal as Normal
+    from fokkerplanck.loss import Rademacher as Rademacher
+    from fokkerplanck.loss import Uniform as Uniform
+    from fokkerplanck.model import Model as Model
+    from fokkerplanck.model import load as load
+    from fokkerplanck.operators import Generator as Generator
+    from fokkerplanck.operators import MarkovOperator as MarkovOperator
+    from fokkerplanck.operators import TransitionOperator as TransitionOperator
+    from fokkerplanck.reporting import report as report
+    from fokkerplanck.results import Density as Density
+    from fokkerplanck.results import Ensemble as Ensemble
+    from fokkerplanck.results import Field as Field
+    from fokkerplanck.results import Spectrum as Spectrum
+    from fokkerplanck.sde import SDE as SDE
+    from fokkerplanck.sgd import SGD as SGD
+    from fokkerplanck.theory import divergence_thresholds as divergence_thresholds
+    from fokkerplanck.theory import effective_loss as effective_loss
 
 __version__ = "0.1.0"
 
-# Public name -> the module that defines it.
+# Public name -> the module that defines it; type checkers read the imports above instead.
 _HOME = {
     "Estimate": "estimate",
     "Grid": "grid",
@@ -34,7 +58,7 @@ _HOME = {
     "compare": "comparison",
     "Model": "model",
     "load": "model",
-    "report": "report",
+    "report": "reporting",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]
@@ -42,7 +66,8 @@ __all__ = ["__version__", *sorted(_HOME)]
 
 def __getattr__(name: str) -> object:
     if name not in _HOME:
-        raise AttributeError(f"module 'fokkerplanck' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
+        known = ", ".join(sorted(_HOME))
+        raise AttributeError(f"module 'fokkerplanck' has no attribute {name!r}; it has {known}")
     value = getattr(importlib.import_module(f"fokkerplanck.{_HOME[name]}"), name)
     globals()[name] = value
     return value

@@ -11,6 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 
+class NotValidHere(ValueError):
+    """A method that does not apply to what it was asked, with the sentence that says why.
+
+    An outcome, not a mistake: comparisons turn it into an ``invalid`` row and go on.
+    """
+
+
 @dataclass(frozen=True)
 class Estimate:
     r"""A value with its statistical, discretization and model error, kept apart.
@@ -74,12 +81,16 @@ class Estimate:
     ) -> Estimate:
         r"""Richardson extrapolation of two grids whose spacings differ by `ratio`.
 
-        The value is extrapolated; the quoted error is the whole correction
-        :math:`|f_h - f_{rh}|/(r^p - 1)`, that of the value *before* extrapolation. A scheme of first
-        order here loses its order at some cells only, so its value is not extrapolated.
+        The quoted error is the whole correction :math:`|f_h - f_{rh}|/(r^p - 1)`, that of the value *before*
+        extrapolation. Only a second-order value is extrapolated: a scheme of first order here loses its order
+        at some cells only, and one of third order has a twin too coarse to be asymptotic. Grids that hardly
+        differ (ratio below 1.5) are not extrapolated either, and quote their whole difference.
         """
-        correction = (fine - coarse) / (ratio**order - 1.0)
-        value = fine + correction if order >= 2 else fine
+        difference = fine - coarse
+        if ratio < 1.5 or order < 2:
+            return cls(float(fine), disc=float(abs(difference)), **fields)
+        correction = difference / (ratio**order - 1.0)
+        value = fine + correction if order == 2 else fine
         return cls(float(value), disc=float(abs(correction)), **fields)
 
     def with_(self, **fields: Any) -> Estimate:
@@ -125,11 +136,12 @@ def format_value(value: float, error: float) -> str:
         return "infinite" if math.isinf(value) else "undefined"
     if not math.isfinite(error):
         return f"{value:.4g} ± ?"
-    if error <= abs(value) * 1e-12:
-        return f"{value:.10g}" if error > 0 else f"{value:.6g}"
+    if error <= abs(value) * 1e-7:
+        return f"{value:.6g}"
     digits = 1 - math.floor(math.log10(error))
     if not -3 <= digits <= 9 or abs(value) >= 1e7:
-        return f"{value:.{max(3, min(10, math.ceil(math.log10(max(abs(value) / error, 1))) + 2))}g} ± {error:.1e}"
+        significant = math.ceil(math.log10(max(abs(value) / error, 1))) + 2
+        return f"{value:.{max(3, min(10, significant))}g} ± {error:.1e}"
     return f"{round(value, digits):.{max(digits, 0)}f} ± {round(error, digits):.{max(digits, 0)}f}"
 
 

@@ -43,7 +43,7 @@ class Axis:
     @cached_property
     def centres(self) -> Array:
         """Cell centres (cells,)."""
-        return self.low + (np.arange(self.cells) + 0.5) * self.spacing
+        return self.low + (np.arange(self.cells, dtype=float) + 0.5) * self.spacing
 
     @cached_property
     def faces(self) -> Array:
@@ -166,11 +166,11 @@ class Grid:
         return out
 
     def __repr__(self) -> str:
-        parts = [
-            f"{a.name}=({a.low:.6g}, {a.high:.6g}, {a.cells}, {a.ends[0] if a.ends[0] == a.ends[1] else a.ends})"
-            for a in self.axes
-        ]
-        return f"Grid({', '.join(parts)})"
+        def text(a: Axis) -> str:
+            ends = a.ends[0] if a.ends[0] == a.ends[1] else a.ends
+            return f"{a.name}=({a.low:.6g}, {a.high:.6g}, {a.cells}, {ends})"
+
+        return f"Grid({', '.join(map(text, self.axes))})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Grid) and self.axes == other.axes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
     from fokkerplanck.grid import Grid
     from fokkerplanck.results import Ensemble, Spectrum
@@ -27,11 +29,13 @@ def new_axes(**options: Any) -> Axes:
     """Return a fresh axis on a figure of its own, without any window."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(6.0, 4.0), layout="constrained", dpi=150).add_subplot(**options)
+    figure = Figure(figsize=(6.0, 4.0), layout="constrained", dpi=150)
+    ax: Axes = figure.add_subplot(**options)
+    return ax
 
 
 def draw_on_grid(
-    grid: Grid, values: NDArray[np.float64], label: str, ax: Axes | None = None, **options: Any
+    grid: Grid, values: NDArray[np.float64], label: str, /, ax: Axes | None = None, **options: Any
 ) -> Axes:
     """Draw a curve in one dimension, a map with a colour bar in two."""
     ax = new_axes() if ax is None else ax
@@ -76,3 +80,32 @@ def draw_ensemble(ensemble: Ensemble, ax: Axes | None = None, bins: int = 60, **
     ax.errorbar(middle, counts * scale, yerr=np.sqrt(counts) * scale, fmt=".", capsize=2, **options)
     ax.set_ylabel("density")
     return ax
+
+
+def log_axis(axis: Axis, values: Iterable[float]) -> None:
+    """Make a logarithmic axis with plain numbers at the given values only, with room beside them."""
+    from matplotlib.axis import XAxis
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    ticks = sorted(set(values))
+    if isinstance(axis, XAxis):
+        axis.axes.set_xscale("log")
+        axis.axes.set_xlim(ticks[0] / 1.4, ticks[-1] * 1.9)
+    else:
+        axis.axes.set_yscale("log")
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.3g}"))
+
+
+def label_groups(ax: Axes, points: Iterable[tuple[float, float, str]]) -> None:
+    """Write the labels of all points that share an x beside the lowest of them, one below the other."""
+    groups: dict[float, list[tuple[float, str]]] = {}
+    for x, y, text in points:
+        near = next((g for g in groups if abs(g / x - 1) < 1e-6), x)
+        groups.setdefault(near, []).append((y, text))
+    for x, entries in groups.items():
+        texts = "\n".join(t for _, t in sorted(entries, reverse=True))
+        ax.annotate(
+            texts, (x, min(y for y, _ in entries)), (7, 0), textcoords="offset points", fontsize=7, va="top"
+        )

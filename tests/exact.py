@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import sympy
+from numpy.typing import NDArray
 
 import fokkerplanck as fp
+
+Array = NDArray[np.float64]
 
 X, Y = sympy.symbols("x y", real=True)
 
@@ -31,8 +32,8 @@ def valley(kappa: float, delta: float = 0.05, **errors: float) -> fp.SDE:
     )
 
 
-def flatness(x: np.ndarray) -> np.ndarray:
-    return (20 * np.exp(0.5 * np.cos(x))) ** -0.5
+def flatness(x: Array) -> Array:
+    return np.asarray((20 * np.exp(0.5 * np.cos(x))) ** -0.5)
 
 
 def recipe(potential: sympy.Expr, diffusion: sympy.Matrix, skew: sympy.Expr) -> fp.SDE:
@@ -44,7 +45,7 @@ def recipe(potential: sympy.Expr, diffusion: sympy.Matrix, skew: sympy.Expr) -> 
     return fp.SDE.from_expressions((X, Y), div - m * grad, diffusion, {})
 
 
-def log_slope(x: np.ndarray, p: np.ndarray, weighted: bool = False) -> float:
+def log_slope(x: Array, p: Array, weighted: bool = False) -> float:
     """Slope of ln p against ln F over cells with p > 1e-12 of the largest."""
     keep = p > 1e-12 * p.max()
     u, v = np.log(flatness(x[keep])), np.log(p[keep])
@@ -66,6 +67,3 @@ def slopes(density: fp.Density, weighted: bool = False) -> tuple[fp.Estimate, fp
         return float((w * (u - w @ u)) @ v / (w @ (u - w @ u) ** 2))
 
     return density.estimate(marginal), density.estimate(floor)
-
-
-Check = Callable[[], None]

@@ -24,9 +24,11 @@ def find_box(
     cells: int,
 ) -> Grid:
     """Widen or shrink open ends until all but about 1e-10 of the mass fits; given `ranges` stay."""
-    fixed = {k: tuple(v)[:2] for k, v in ranges.items()}
+    fixed: dict[str, tuple[Any, ...]] = {k: tuple(v)[:2] for k, v in ranges.items()}
     ends: dict[str, Any] = {k: v[2] if len(v) > 2 else "open" for k, v in ranges.items()}
-    box = {n: fixed.get(n, (start.get(n, 0.0) - 1.0, start.get(n, 0.0) + 1.0)) for n in names}
+    box: dict[str, tuple[Any, ...]] = {
+        n: fixed.get(n, (start.get(n, 0.0) - 1.0, start.get(n, 0.0) + 1.0)) for n in names
+    }
     free = [n for n in names if n not in fixed]
 
     def grid(count: int) -> Grid:
@@ -36,7 +38,7 @@ def find_box(
         try:
             density = build(grid(PILOT))._stationary_density(None)
         except NotNormalisable:
-            box |= {n: _widened(*box[n], 1.7) for n in free}
+            box |= {n: _widened(box[n], 1.7) for n in free}
             continue
         moved = False
         for n in free:
@@ -46,17 +48,18 @@ def find_box(
             low, high = axis.faces[heavy[0]], axis.faces[heavy[-1] + 1]
             margin = axis.spacing
             wider = heavy[0] == 0 or heavy[-1] == len(m) - 1
-            new = _widened(*box[n], 1.5) if wider else (low - margin, high + margin)
+            new = _widened(box[n], 1.5) if wider else (low - margin, high + margin)
             if wider or (new[1] - new[0]) < 0.9 * (axis.high - axis.low):
                 box[n], moved = new, True
         if not moved:
             return grid(cells)
     raise NotNormalisable(
-        f"no box was found that holds the stationary law (last tried {box}): the law may not be normalisable; "
-        "give the ranges yourself, or reflecting ends"
+        f"no box was found that holds the stationary law (last tried {box}): the law may not be "
+        "normalisable; give the ranges yourself, or reflecting ends"
     )
 
 
-def _widened(low: float, high: float, factor: float) -> tuple[float, float]:
+def _widened(ends: tuple[Any, ...], factor: float) -> tuple[float, float]:
+    low, high = ends
     middle, half = 0.5 * (low + high), 0.5 * (high - low) * factor
     return middle - half, middle + half

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fokkerplanck.estimate import NotValidHere
 from fokkerplanck.grid import Axis, Grid
 
 Array = NDArray[np.float64]
@@ -13,7 +14,7 @@ NEGLIGIBLE = 1e-14  # mass at an edge too small for its slope to mean anything
 TOLERATED = 1e-6  # estimated mass beyond an open end above which the box is flagged
 
 
-class NotNormalisable(ValueError):
+class NotNormalisable(NotValidHere):
     """The density does not fall off towards an open end."""
 
 
@@ -40,8 +41,8 @@ def check_open_ends(grid: Grid, values: Array) -> tuple[str, float]:
             if mass > TOLERATED:
                 where = (axis.low, axis.high)[end]
                 sentences.append(
-                    f"box too small: about {mass:.1e} of the mass lies beyond {axis.name} = {where:.4g} (an open end); "
-                    "widen the box"
+                    f"box too small: about {mass:.1e} of the mass lies beyond {axis.name} = {where:.4g} "
+                    "(an open end); widen the box"
                 )
     return "; ".join(sentences) or "ok", beyond
 
@@ -55,8 +56,8 @@ def _tail(axis: Axis, marginal: Array, mean: float, last: int, before: int) -> f
     if not slope > 1.0:
         where = axis.low if last == 0 else axis.high
         raise NotNormalisable(
-            f"the density does not fall off towards {axis.name} = {where:.4g} (an open end): the law cannot be "
-            "normalised, or the box is far too small. Widen the box, or, if there is a wall, say "
+            f"the density does not fall off towards {axis.name} = {where:.4g} (an open end): the law cannot "
+            "be normalised, or the box is far too small. Widen the box, or, if there is a wall, say "
             f"boundary={{'{axis.name}': 'reflecting'}}"
         )
     return m * r / (slope - 1.0)

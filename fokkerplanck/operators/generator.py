@@ -1,4 +1,7 @@
-r"""The Fokker–Planck generator, :math:`\partial_t p = -\nabla\cdot(b\,p) + \nabla\nabla : (D\,p)`, on a grid."""
+r"""The Fokker–Planck generator on a grid.
+
+.. math:: \partial_t p = -\nabla\cdot(b\,p) + \nabla\nabla : (D\,p)
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from fokkerplanck.estimate import NotValidHere
 from fokkerplanck.grid import Grid, Level
 from fokkerplanck.operators.markov import MarkovOperator, Restriction, restrict
 from fokkerplanck.operators.selling import Directions, decompose
@@ -15,9 +19,8 @@ from fokkerplanck.operators.stencil import Sink, assemble
 Array = NDArray[np.float64]
 Coefficients = Callable[[Array], tuple[Array, Array]]  # points (n, d) -> drift (n, d), diffusion (n, d, d)
 
-SINGULAR = (
-    1e-10  # smallest over largest eigenvalue of D, in units of the cells, below which D counts as singular
-)
+# Smallest over largest eigenvalue of D, in units of the cells, below which D counts as singular.
+SINGULAR = 1e-10
 GOLDEN = 0.5 * (3 - 5**0.5)
 MOST_DIPS = 512
 
@@ -89,7 +92,7 @@ def _tilt(grid: Grid, drift: Array, diffusion: Array, directions: Directions) ->
     """Drift over diffusion along each link, ``z = e . D^-1 b`` in units of the link, (n, k)."""
     h = grid.spacing
     gamma = np.linalg.solve(diffusion, drift[..., None])[..., 0] * h
-    return np.einsum("nkd,nd->nk", directions.offset, gamma)
+    return np.asarray(np.einsum("nkd,nd->nk", directions.offset, gamma))
 
 
 def check_coefficients(grid: Grid, drift: Array, diffusion: Array) -> None:
@@ -111,20 +114,22 @@ def check_coefficients(grid: Grid, drift: Array, diffusion: Array) -> None:
             f"its smallest eigenvalue is {np.linalg.eigvalsh(diffusion[worst])[0]:.3g}"
         )
     if low <= SINGULAR * high or high == 0.0:
-        raise ValueError(_vanishes(where))
+        raise NotValidHere(_vanishes(where))
 
 
 def check_vanishing(grid: Grid, diffusion: Array, coefficients: Coefficients) -> None:
-    """Refuse noise that vanishes between the cell centres: minima of its smallest eigenvalue along grid lines
-    are followed down."""
+    """Refuse noise that vanishes between the cell centres.
+
+    Minima of its smallest eigenvalue along grid lines are followed down.
+    """
     scale = np.multiply.outer(grid.spacing, grid.spacing)
 
     def smallest(x: Array) -> Array:
-        return np.linalg.eigvalsh(coefficients(x)[1] / scale)[:, 0]
+        return np.asarray(np.linalg.eigvalsh(coefficients(x)[1] / scale)[:, 0], dtype=float)
 
     value = np.linalg.eigvalsh(diffusion / scale)[:, 0].reshape(grid.shape)
     points = grid.points().reshape((*grid.shape, grid.ndim))
-    for k, axis in enumerate(grid.axes):
+    for k in range(grid.ndim):
         v, x = np.moveaxis(value, k, 0), np.moveaxis(points, k, 0)
         # A zero between two nodes shows as a deep local minimum: quadratic zeros have ratios of 9 or more.
         dip = (
@@ -144,13 +149,14 @@ def check_vanishing(grid: Grid, diffusion: Array, coefficients: Coefficients) ->
             low, high = np.where(left, low, a), np.where(left, b, high)
         depth = smallest(0.5 * (low + high)) / start
         if depth.min() < SINGULAR:
-            raise ValueError(_vanishes(_name(grid, (0.5 * (low + high))[int(np.argmin(depth))])))
+            raise NotValidHere(_vanishes(_name(grid, (0.5 * (low + high))[int(np.argmin(depth))])))
 
 
 def _vanishes(where: str) -> str:
     return (
-        f"the noise vanishes in some direction at {where}: this generator needs a nonsingular diffusion tensor. "
-        "Where the noise vanishes on a whole line the law collapses onto it and has no density; simulate instead"
+        f"the noise vanishes in some direction at {where}: this generator needs a nonsingular diffusion "
+        "tensor. Where the noise vanishes on a whole line the law collapses onto it and has no density; "
+        "simulate instead"
     )
 
 

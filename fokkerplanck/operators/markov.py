@@ -301,7 +301,7 @@ class MarkovOperator:
         masses = pointwise(start, self.grid.names, self.constants)(self.grid.points())
         if not np.isfinite(masses).all() or masses.min() < 0 or masses.sum() <= 0:
             raise ValueError("the starting density must be finite, nowhere negative and somewhere positive")
-        return masses / masses.sum()
+        return np.asarray(masses / masses.sum())
 
 
 def _pool(start: Density, grid: Grid) -> Array:

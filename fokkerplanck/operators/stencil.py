@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from fokkerplanck.grid import Grid, Level
-from fokkerplanck.operators.selling import Directions
+from fokkerplanck.operators.selling import Directions, Index
 
 Array = NDArray[np.float64]
-Sink = Callable[[Array], NDArray[np.int64]]  # points on an edge (m, d) -> number of the sink (m,)
+Sink = Callable[[Array], Index]  # points on an edge (m, d) -> number of the sink (m,)
 
 # An edge nearer to a node than this fraction of a link is taken to be at this distance.
 CLOSEST = 1e-7
@@ -59,7 +59,7 @@ def fitted(weight: Array, z: Array, ahead: Array, behind: Array) -> tuple[Array,
     return weight * forward / (ahead * slope), weight * backward / (behind * slope)
 
 
-def links(grid: Grid, directions: Directions, sign: int) -> tuple[NDArray[np.int64], Array]:
+def links(grid: Grid, directions: Directions, sign: int) -> tuple[Index, Array]:
     """Target cell of every link (n, k), -1 where it leaves the box, and the fraction of the link at which
     it meets an absorbing end (1 where it meets none).
 
@@ -112,7 +112,7 @@ def assemble(
     n = grid.size
     targets = {s: links(grid, directions, s) for s in (1, -1)}
     cut = {s: _cut(grid, directions, s, *targets[s], level) for s in (1, -1)}
-    rows_cut = (cut[1].is_cut | cut[-1].is_cut).any(axis=1)
+    rows_cut = np.asarray((cut[1].is_cut | cut[-1].is_cut).any(axis=1))
     forward, backward = fitted(directions.weight, z, cut[1].distance, cut[-1].distance)
     rows, columns, values = [], [], []
     killing = np.zeros((n, sinks))
@@ -147,9 +147,7 @@ class _Cut:
     points: Array  # (cuts, d), where the cut links meet the edge, in the order of np.nonzero
 
 
-def _shared(
-    directions: Directions, target: NDArray[np.int64], potential: Array
-) -> list[tuple[Array, Array, Array]]:
+def _shared(directions: Directions, target: Index, potential: Array) -> list[tuple[Index, Index, Array]]:
     """Half of every link's weight, there and back, with detailed balance to ``exp(-potential)``."""
     i, k = np.nonzero((target >= 0) & (directions.weight > 0))
     j = target[i, k]
@@ -159,7 +157,7 @@ def _shared(
 
 
 def _cut(
-    grid: Grid, directions: Directions, sign: int, target: NDArray[np.int64], wall: Array, level: Level | None
+    grid: Grid, directions: Directions, sign: int, target: Index, wall: Array, level: Level | None
 ) -> _Cut:
     """Which links are cut and where."""
     points, h = grid.points(), grid.spacing
@@ -182,7 +180,10 @@ def _cut(
 
 
 def _crossing(level: Level, start: Array, step: Array, end: Array) -> Array:
-    """First sign change of the level along ``start + t step``, 0 < t <= end, by bisection (m,); `end` if none."""
+    """First sign change of the level along ``start + t step``, 0 < t <= end, by bisection (m,).
+
+    Where there is none, `end`.
+    """
     low, high = np.zeros(len(start)), end.copy()
     if not len(start):
         return high

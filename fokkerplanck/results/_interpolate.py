@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,7 @@ def _windows(axis: Axis, x: float, width: int) -> list[Window]:
     return out
 
 
-def _lagrange(nodes: Array) -> Array:
+def _lagrange(nodes: NDArray[np.floating[Any]]) -> Array:
     """Weights at 0 of the polynomial through `nodes`."""
     weights = np.ones(len(nodes))
     for i, a in enumerate(nodes):

@@ -61,7 +61,7 @@ class Density:
     info: Mapping[str, Any] = field(default_factory=dict)
 
     def estimate(self, functional: Callable[[Density], float], unit: str = "") -> Estimate:
-        """Evaluate any functional of the density on both grids: value extrapolated, error from the difference."""
+        """Evaluate a functional on both grids: value extrapolated, error from the difference."""
         fine = float(functional(self))
         common: dict[str, Any] = {"unit": unit, "method": self.method, "status": self.status}
         if self.coarse is None:
@@ -70,7 +70,7 @@ class Density:
         return Estimate.from_refinement(fine, float(functional(self.coarse)), self.order, ratio, **common)
 
     def mean(self, expression: str | Callable[..., Any], unit: str = "") -> Estimate:
-        """Mean of a formula in the coordinates, such as ``"x**2"``, or of a function of one array a coordinate."""
+        """Mean of a formula such as ``"x**2"``, or of a function that takes one array a coordinate."""
         f = pointwise(expression, self.grid.names, self.constants)
         return self.estimate(lambda p: float(f(p.grid.points()) @ p.masses), unit)
 
@@ -115,8 +115,10 @@ class Density:
         """Return a labelled array with coordinates, units and diagnostics."""
         import xarray
 
-        attrs = {"method": self.method, "status": self.status, "long_name": "probability density"}
-        attrs |= {k: float(v) for k, v in self.info.items() if np.isscalar(v) and not isinstance(v, str)}
+        attrs: dict[str, Any] = {"method": self.method, "status": self.status}
+        attrs["long_name"] = "probability density"
+        numeric = int | float | np.integer | np.floating
+        attrs |= {k: float(v) for k, v in self.info.items() if isinstance(v, numeric)}
         return xarray.DataArray(
             self.values, dims=self.grid.names, coords={a.name: a.centres for a in self.grid.axes}, attrs=attrs
         )

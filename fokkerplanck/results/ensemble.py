@@ -19,6 +19,31 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+TAIL_SHARE = 0.005  # of the values, the largest ones, that say how fast they fall off
+FEWEST_IN_TAIL = 20
+
+
+def heavy_tail(values: Array) -> str:
+    """``"ok"``, or that the values have no finite variance, so that no error bar means anything.
+
+    Hill's estimator a of ``P(|v| > r) ~ r^-a`` over the largest values: flagged if a is below 2 by three of
+    its standard errors. Moments of a normal up to the fourth are never flagged; the eighth is, for its error
+    bar means nothing either at the usual numbers of replicas.
+    """
+    k = int(TAIL_SHARE * len(values))
+    if k < FEWEST_IN_TAIL:
+        return "ok"
+    largest = np.sort(np.partition(np.abs(values), -k - 1)[-k - 1 :])
+    if not largest[0] > 0:
+        return "ok"
+    growth = float(np.log(largest[1:] / largest[0]).mean())
+    if growth * 2 <= 1 + 3 / np.sqrt(k):
+        return "ok"
+    return (
+        f"the tail is heavy: the largest {k} of {len(values)} values fall off like r^-{1 / growth:.2g}, and up to "
+        "r^-2 the variance is infinite, so that neither this mean nor its error bar settles"
+    )
+
 
 @dataclass(frozen=True)
 class Ensemble:
@@ -67,12 +92,16 @@ class Ensemble:
         )
 
     def mean(self, expression: str | Callable[..., Any], unit: str = "") -> Estimate:
-        """Mean of a formula in the coordinates over the replicas; nan, with the count, if any diverged."""
+        """Mean of a formula in the coordinates over the replicas; nan, with the count, if any diverged.
+
+        Where the values fall off so slowly that their variance is infinite, the status says so.
+        """
         f = pointwise(expression, self.names, self.constants)
         common: dict[str, Any] = {"unit": unit, "method": self.method, "status": self.status}
         if self.diverged.any():
             return Estimate(float("nan"), **common)
         fine = f(self.final)
+        common["status"] = heavy_tail(fine)
         if self.coarse is None:
             return Estimate.from_replicas(fine, **common)
         # Weak order one: the coupled difference is the bias of the fine run, removed and quoted.

@@ -16,5 +16,6 @@ def seed_of(rng: Any) -> int:
     try:
         generator = np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"rng is {rng!r}: give None, a whole number, a SeedSequence or a Generator") from error
+        expected = "give None, a whole number, a SeedSequence or a Generator"
+        raise ValueError(f"rng is {rng!r}: {expected}") from error
     return int(generator.integers(2**63))

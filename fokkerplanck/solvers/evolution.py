@@ -34,7 +34,7 @@ class Evolved:
 def evolve(
     links: sparse.csr_array, killing: Array, start: Array, times: Array, rtol: float = 1e-4, first: int = 8
 ) -> Evolved:
-    """Masses at each of `times` (ascending, from 0); steps are halved until two runs agree to `rtol` in L1."""
+    """Masses at each of `times` (ascending, from 0); steps are halved until runs agree to `rtol` in L1."""
     a = matrix(links, killing)
     p, previous = start, 0.0
     masses, errors, fallbacks, steps_taken = [], [], 0, 0

@@ -33,7 +33,10 @@ def slowest(
 
 
 def before_extinction(links: sparse.csr_array, killing: Array, rtol: float = 1e-12) -> tuple[float, Array]:
-    """Rate of extinction and quasi-stationary masses (n,): the positive left eigenvector, by inverse iteration."""
+    """Rate of extinction and quasi-stationary masses (n,), the positive left eigenvector.
+
+    Found by inverse iteration.
+    """
     solver = KilledSolver(links, killing)
     p = np.full(links.shape[0], 1.0 / links.shape[0])
     rate = 0.0

@@ -25,10 +25,11 @@ def stationary(
     inner, out = _without(links, keep, k)
     pair = None if companion is None else _without(companion, keep, k)
     entry = links[[k], :].toarray().ravel()[keep]
-    p = np.empty(n)
+    p: Array = np.empty(n)
     p[k] = 1.0
     p[keep] = KilledSolver(inner, out, pair).forward(entry)
-    return p / p.sum()
+    p /= p.sum()
+    return p
 
 
 def residual(links: sparse.csr_array, p: Array) -> float:

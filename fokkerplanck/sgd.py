@@ -1,0 +1,244 @@
+"""Discrete stochastic gradient descent: the algorithm that every other level approximates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from fokkerplanck import exits, formula, sampling, theory
+from fokkerplanck.estimate import Estimate, NotValidHere
+from fokkerplanck.formula import BATCH, LEARNING_RATE
+from fokkerplanck.grid import Grid
+from fokkerplanck.loss import Loss
+from fokkerplanck.operators import TransitionOperator
+from fokkerplanck.operators.transition import moments
+from fokkerplanck.results import Ensemble
+from fokkerplanck.sampling.seeds import seed_of
+from fokkerplanck.schedules import Rate, Schedule
+from fokkerplanck.sde import SDE, starting_points
+from fokkerplanck.step_law import step_law
+
+PILOT = 64  # cells an axis of the grid on which the noise of a step is looked at
+MOST_CELLS = {1: 4096, 2: 512, 3: 64}
+SAMPLINGS = ("iid", "without-replacement", "epoch")
+
+Progress = Callable[[float], None]
+
+
+class SGD:
+    r""":math:`\theta' = \theta - \eta\, g_B`, with :math:`g_B` the mean gradient of a mini-batch.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss of one sample.
+    lr : float, array or callable of the step
+        Learning rate :math:`\eta`, or a schedule of it.
+    batch : int
+        Samples a step, B.
+    sampling : {"iid", "without-replacement", "epoch"}
+        How samples are drawn; the last two need `Data`.
+
+    Raises
+    ------
+    ValueError
+        If lr is not > 0, the batch is not a whole number ≥ 1 or exceeds a data set that is drawn from
+        without replacement, or the sampling is unknown.
+
+    Examples
+    --------
+    >>> import fokkerplanck as fp
+    >>> loss = fp.Loss("h*x**2/2 - s*x", ("x",), {"s": fp.Normal(0, 1)}, constants={"h": 2.0})
+    >>> chain = fp.SGD(loss, lr=0.1, batch=4).transition(fp.Grid(x=(-1, 1, 128)))
+    >>> round(chain.stationary().mean("x**2").value * 2.0 * (2 - 0.1 * 2.0) / (0.1 / 4), 6)
+    1.0
+    """
+
+    def __init__(self, loss: Loss, lr: Rate, batch: int = 1, sampling: str = "iid"):
+        if not isinstance(loss, Loss):
+            raise ValueError(f"loss must be a fokkerplanck.Loss, got {type(loss).__name__}")
+        if isinstance(batch, bool) or not np.isreal(batch) or int(batch) != batch or batch < 1:
+            raise ValueError(f"batch is {batch!r}: give a whole number of samples a step, at least 1")
+        if sampling not in SAMPLINGS:
+            raise ValueError(f"sampling is {sampling!r}; take one of {', '.join(SAMPLINGS)}")
+        if sampling != "iid":
+            if loss.data is None:
+                raise ValueError(
+                    f"sampling {sampling!r} needs a data set; this loss draws fresh samples: use 'iid'"
+                )
+            if batch > len(loss.data):
+                raise ValueError(
+                    f"batch is {batch}, but the data set has {len(loss.data)} rows: give at most that"
+                )
+        self.loss = loss
+        self.schedule = Schedule(lr)
+        self.batch = int(batch)
+        self.sampling = sampling
+
+    @property
+    def lr(self) -> float:
+        """The learning rate; a ValueError if it follows a schedule."""
+        return self.schedule.constant
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the trained variables."""
+        return self.loss.names
+
+    def with_(self, **changes: Any) -> SGD:
+        """Return the same algorithm with another ``loss``, ``lr``, ``batch`` or ``sampling``."""
+        given = {"loss": self.loss, "lr": self.schedule.lr, "batch": self.batch, "sampling": self.sampling}
+        return SGD(**(given | changes))
+
+    def sde(self, order: int = 1) -> SDE:
+        r"""Continuous-time approximation in time :math:`t = \sum\eta`; see `theory.modified_equation`.
+
+        Order 1: :math:`dX = -\nabla L\,dt + \sqrt{\eta\Sigma}\,dW`, :math:`\Sigma = C/B`.
+        """
+        drift, diffusion = theory.modified_equation(self.loss, self.sampling, order)
+        parameters = dict(zip(self.loss.parameters, self.loss.parameter_values, strict=True))
+        parameters[BATCH] = float(self.batch)
+        if self.schedule.is_constant:
+            parameters[LEARNING_RATE] = self.schedule.constant
+        return SDE.from_expressions(self.loss.variables, drift, diffusion, parameters, self.schedule)
+
+    def transition(self, grid: Grid) -> TransitionOperator:
+        """Build the transition operator of the chain on a grid: the chain itself, without sampling."""
+        if self.sampling == "epoch":
+            raise ValueError(
+                "steps of an epoch are not independent, so they have no transition operator; simulate"
+            )
+        if grid.names != self.names:
+            raise ValueError(
+                f"the grid has axes {', '.join(grid.names)}, the loss variables {', '.join(self.names)}"
+            )
+        law, matched = step_law(self.loss, self.lr, self.batch, self.sampling)
+        operator = TransitionOperator(grid, law, self.loss.constants)
+        if matched:
+            operator.method = f"transition operator ({matched})"
+        return operator
+
+    def simulate(
+        self,
+        n: int,
+        steps: int,
+        x0: Any,
+        rng: Any = None,
+        first_step: int = 0,
+        progress: Progress | None = None,
+    ) -> Ensemble:
+        """Simulate `n` independent chains for a number of steps; see `SDE.simulate` for `x0` and `rng`."""
+        start = starting_points(x0, n, self.names)
+        seed = seed_of(rng)
+        run = sampling.run_chain(
+            self.chain_program(),
+            start,
+            self.schedule.rates(steps, first_step),
+            self.batch,
+            steps,
+            self.loss.parameter_values,
+            seed,
+            first_step,
+            self.loss.data,
+            progress=progress,
+        )
+        return Ensemble(
+            self.names,
+            run.final,
+            run.diverged,
+            None,
+            "SGD chains",
+            float(steps),
+            "steps",
+            seed,
+            self.loss.constants,
+        )
+
+    def first_passage(
+        self, region: str, n: int, x0: Any, max_steps: int, rng: Any = None, progress: Progress | None = None
+    ) -> sampling.Passage:
+        """Steps after which `n` chains are first outside a region."""
+        return sampling.first_passage_chain(
+            self.chain_program(region),
+            starting_points(x0, n, self.names),
+            self.lr,
+            self.batch,
+            max_steps,
+            self.loss.parameter_values,
+            seed_of(rng),
+            self.loss.data,
+            progress=progress,
+        )
+
+    def chain_program(self, region: str | None = None) -> sampling.ChainProgram:
+        """Return the compiled step program, with the level of a region to leave."""
+        level = None if region is None else formula.parse_region(region, (*self.names, *self.loss.constants))
+        return sampling.ChainProgram(
+            self.loss.variables,
+            tuple(self.loss.sample_gradient),
+            self.loss.draws,
+            self.loss.is_affine,
+            self.loss.parameters,
+            self.sampling,  # type: ignore[arg-type]
+            level,
+        )
+
+    def escape(
+        self,
+        region: str,
+        x0: Any,
+        method: str = "simulation",
+        n: int = 4000,
+        rng: Any = None,
+        grid: Grid | None = None,
+        progress: Progress | None = None,
+    ) -> Estimate:
+        """Mean number of steps to leave a region.
+
+        Parameters
+        ----------
+        region : str
+            True inside, such as ``"x < 1"``.
+        x0 : sequence or mapping
+            Start.
+        method : str
+            ``"simulation"`` of chains, ``"paths"`` of the SDE, the ``"transition"`` operator, the
+            ``"density"`` of the SDE on a grid, or a law by name: ``"kramers"``, ``"mori"``, ``"xie"``,
+            ``"ito"``.
+        n, rng
+            Number of replicas and seed, for the sampled methods.
+        grid : Grid, optional
+            For the grid methods; `Grid.auto` by default.
+        """
+        return exits.mean_exit(self, region, x0, method, n, rng, grid, progress)
+
+    def auto_grid(
+        self,
+        cells: int | None = None,
+        x0: Mapping[str, float] | None = None,
+        per_step: float = 1.2,
+        **ranges: Any,
+    ) -> Grid:
+        """Find a box for the chain, with `per_step` cells to the standard deviation of a step (or `cells`).
+
+        At least 64 cells an axis, and at most as many as the transition operator can hold.
+        """
+        box = self.sde().auto_grid(cells=cells or PILOT, x0=x0, **ranges)
+        if cells is not None:
+            return box
+        law, _ = step_law(self.loss, self.lr, self.batch, self.sampling)
+        _, covariance = moments(law(box.points()))
+        narrowest = np.sqrt(np.einsum("nii->ni", covariance).min(axis=0))
+        counts = [
+            int(np.clip(np.ceil(per_step * (a.high - a.low) / max(s, 1e-300)), 64, MOST_CELLS[box.ndim]))
+            for a, s in zip(box.axes, narrowest, strict=True)
+        ]
+        return Grid(
+            boundary={a.name: a.ends for a in box.axes},
+            **{a.name: (a.low, a.high, c) for a, c in zip(box.axes, counts, strict=True)},
+        )
+
+    def __repr__(self) -> str:
+        return f"SGD({self.loss!r}, lr={self.schedule!r}, batch={self.batch}, sampling={self.sampling!r})"
