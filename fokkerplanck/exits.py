@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Particle-steps that one simulated escape may cost before its runs are cut off.
 BUDGET = 1_000_000_000
+BEYOND = "lr times the curvature is 2 or more: the chain diverges, or leaves, where its SDE stays"
 
 Progress = Callable[[float], None] | None
 
@@ -91,20 +92,27 @@ def named_start(names: tuple[str, ...], x0: Any) -> dict[str, float]:
 
 
 def adiabatic_gap(sgd: SGD, at: Mapping[str, float]) -> float:
-    r"""Relative gap between the chain and its SDE, :math:`\eta\lambda/2`, λ the largest curvature there."""
+    r"""Relative gap between the chain and its SDE at a point, from its largest curvature :math:`\lambda`.
+
+    With :math:`u = \eta\lambda/2` it is :math:`u/(1 - u)`, that of a variance; infinite from u = 1 on.
+    """
     point = np.array([[at[n] for n in sgd.names]])
     hessian = sgd.loss.evaluate(sgd.loss.hessian, point)[0]
-    return float(sgd.lr * max(np.linalg.eigvalsh(hessian)[-1], 0.0) / 2)
+    u = float(sgd.lr * max(np.linalg.eigvalsh(hessian)[-1], 0.0) / 2)
+    return u / (1 - u) if u < 1 else float("inf")
+
+
+def with_gap(of_sde: Estimate, gap: float) -> Estimate:
+    """What the SDE says, quoted for the chain: with the gap between them, or why it must not be."""
+    if np.isinf(gap):
+        return of_sde.with_(status=combine_status([of_sde.status, BEYOND]))
+    return of_sde.with_(model=abs(of_sde.value) * gap)
 
 
 def _quoted(sgd: SGD, time: Estimate, start: Mapping[str, float]) -> Estimate:
     """A time of the SDE in steps, with the gap to the chain that theory predicts."""
     steps = time.scaled(1.0 / sgd.lr, "steps")
-    gap = adiabatic_gap(sgd, start)
-    status = "ok"
-    if gap >= 1.0:
-        status = "lr times the curvature is beyond 2: the chain diverges where its SDE does not"
-    return steps.with_(model=abs(steps.value) * gap, status=combine_status([steps.status, status]))
+    return with_gap(steps, adiabatic_gap(sgd, start))
 
 
-__all__ = ["adiabatic_gap", "from_passages", "mean_exit", "named_start"]
+__all__ = ["adiabatic_gap", "from_passages", "mean_exit", "named_start", "with_gap"]

@@ -107,7 +107,7 @@ class SGD:
     def transition(self, grid: Grid) -> TransitionOperator:
         """Build the transition operator of the chain on a grid: the chain itself, without sampling."""
         if self.sampling == "epoch":
-            raise ValueError(
+            raise NotValidHere(
                 "steps of an epoch are not independent, so they have no transition operator; simulate"
             )
         if grid.names != self.names:

@@ -15,7 +15,6 @@ from fokkerplanck.codegen.printer import NUMPY, emit
 Array = NDArray[np.float64]
 
 
-
 def _heaviside(x: Any) -> Any:
     return np.heaviside(x, 0.5)
 

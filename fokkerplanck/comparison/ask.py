@@ -163,7 +163,8 @@ def headline(comparisons: Sequence[Comparison]) -> str:
         row = limit.row("lr-observed")
         if row.estimate.ok:
             parts.append(
-                f"it diverges above lr ≈ {row.estimate.value:.2g} within {_steps(row.estimate.method)} steps"
+                f"it diverges above lr ≈ {row.estimate.value:.2g} within "
+                f"{_spaced(row.parameters['steps'])} steps"
             )
     if not parts:
         return next((s for c in comparisons for s in c.sentences), "No question could be answered.")
@@ -175,7 +176,3 @@ def _spaced(x: float) -> str:
     """Three digits, thousands apart: 10 500."""
     digits = max(0, int(f"{x:e}".split("e")[1]) - 2) if x else 0
     return f"{round(x, -digits):,.0f}".replace(",", " ")
-
-
-def _steps(method: str) -> str:
-    return f"{float(method.rsplit('within ', 1)[1].split()[0]):g}".replace("e+0", "e")

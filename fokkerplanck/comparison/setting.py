@@ -49,7 +49,7 @@ QUICK = Effort(
     burn_in=2_000,
     snapshots=4,
     cells=128,
-    cells_per_step=0.8,
+    cells_per_step=1.0,
 )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 QUESTION = "Above which learning rate, and above which noise, does SGD diverge?"
 HALF = 0.5  # share of chains that counts as divergence
 WIDTH = 0.03  # relative width at which the bisection for the observed threshold stops
-LOCAL = "local: holds for small deviations from this point; see the observed threshold"
+LOCAL = "holds for small deviations from this point only"
 KINDS = (
     ("deterministic", "lr_deterministic", "mean"),
     ("mean square", "lr_mean_square", "mean square"),
@@ -46,10 +46,15 @@ class Observed:
 class Case:
     """Thresholds at all points for one choice of the constants."""
 
-    label: str
+    change: Mapping[str, float]
     sgd: SGD
     local: tuple[tuple[str, DivergenceThresholds], ...]
     observed: Observed
+
+    @property
+    def label(self) -> str:
+        """The changed constants, as a person writes them; empty for the model as it stands."""
+        return ", ".join(f"{n} = {v:g}" for n, v in self.change.items())
 
 
 def thresholds(setting: Setting) -> Comparison:
@@ -62,9 +67,8 @@ def thresholds(setting: Setting) -> Comparison:
     cases = []
     for k, change in enumerate(changes):
         sgd = setting.sgd.with_(loss=setting.sgd.loss.with_constants(**change)) if change else setting.sgd
-        label = ", ".join(f"{n} = {v:g}" for n, v in change.items())
         local = tuple((_name(p), divergence_thresholds(sgd, p)) for p in setting.at)
-        cases.append(Case(label, sgd, local, observe(setting, sgd, local, 200 + 50 * k)))
+        cases.append(Case(change, sgd, local, observe(setting, sgd, local, 200 + 50 * k)))
         setting.report((k + 1) / len(changes))
     rows = [row for case in cases for row in _rows(case)]
     return Comparison(QUESTION, tuple(rows), _sentences(cases), {}, (_picture(cases),))
@@ -117,37 +121,24 @@ def _rows(case: Case) -> list[Row]:
     suffix = f" ({case.label})" if case.label else ""
     tag = f"-{case.label}" if case.label else ""
     rows = []
-    where = {
-        "lr": case.sgd.lr,
-        "batch": case.sgd.batch,
-        **{n: case.sgd.loss.constants[n] for n in _changed(case)},
-    }
+    where = {"lr": case.sgd.lr, "batch": case.sgd.batch, **case.change}
     for name, t in case.local:
         for kind, attribute, what in KINDS:
             e: Estimate = getattr(t, attribute)
             verdict = Verdict("not compared", text=LOCAL) if e.ok else Verdict("invalid", text=e.status)
-            quantity = f"largest lr at {name}, {what}{suffix}"
+            quantity = f"lr, {what}, {name}{suffix}"
             rows.append(Row(f"lr-{kind}-{name}{tag}", quantity, "theory", e, verdict, where))
         scale = t.noise_scale
         for kind, e in (("mean square", scale.mean_square), ("almost sure", scale.almost_sure)):
             verdict = Verdict("not compared", text=LOCAL) if e.ok else Verdict("invalid", text=e.status)
-            quantity = f"largest noise factor at {name}, {kind}{suffix}"
+            quantity = f"noise factor, {kind}, {name}{suffix}"
             rows.append(Row(f"noise-{kind}-{name}{tag}", quantity, "theory", e, verdict, where))
+    observed = case.observed
+    tried = {**where, "steps": observed.steps, "chains": observed.chains}
     rows.append(
-        Row(
-            f"lr-observed{tag}",
-            f"largest lr observed{suffix}",
-            "SGD",
-            case.observed.threshold,
-            _bracket(case),
-            where,
-        )
+        Row(f"lr-observed{tag}", f"lr, observed{suffix}", "SGD", observed.threshold, _bracket(case), tried)
     )
     return rows
-
-
-def _changed(case: Case) -> list[str]:
-    return [part.split(" = ")[0] for part in case.label.split(", ")] if case.label else []
 
 
 def _bracket(case: Case) -> Verdict:
@@ -196,11 +187,12 @@ def _sentences(cases: list[Case]) -> tuple[str, ...]:
         if np.isinf(q.value):
             said.append(f"No noise is too strong{where}: the bound is infinite {_because(q)}")
         elif q.ok:
+            almost = t.noise_scale.almost_sure.value
             said.append(
                 f"At {name}{where}: deterministic {t.lr_deterministic.value:.3g}, mean square "
-                f"{t.lr_mean_square.value:.3g}, almost sure {t.lr_almost_sure.value:.3g}; the SDE alone would "
-                f"allow {t.sde_mean_square.value:.3g}. At lr {case.sgd.lr:g} the noise may grow "
-                f"{q.value:.3g}-fold (mean square), {t.noise_scale.almost_sure.value:.3g}-fold (almost sure)."
+                f"{t.lr_mean_square.value:.3g}, almost sure {t.lr_almost_sure.value:.3g}; the SDE alone "
+                f"would allow {t.sde_mean_square.value:.3g}. At lr {case.sgd.lr:g} the noise may grow "
+                f"{q.value:.3g}-fold (mean square), {almost:.3g}-fold (almost sure)."
             )
         elif not q.ok:
             said.append(f"At {name}{where}: {q.status}.")

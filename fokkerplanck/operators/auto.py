@@ -10,6 +10,7 @@ import numpy as np
 from fokkerplanck.grid import Grid
 from fokkerplanck.operators.edges import NotNormalisable
 from fokkerplanck.operators.generator import Generator
+from fokkerplanck.solvers.linear import SolverError
 
 PILOT = 48  # cells an axis while searching
 ENOUGH = 1e-11  # mass that may lie beyond each end
@@ -37,7 +38,7 @@ def find_box(
     for _ in range(TURNS):
         try:
             density = build(grid(PILOT))._stationary_density(None)
-        except NotNormalisable:
+        except (NotNormalisable, SolverError):
             box |= {n: _widened(box[n], 1.7) for n in free}
             continue
         moved = False

@@ -47,8 +47,9 @@ def split(grid: Grid, level: Level | None) -> tuple[Array, Array]:
 
 
 def _face_correction(grid: Grid, whole: NDArray[np.bool_]) -> Array:
-    r"""Correct the midpoint rule over whole cells, whose error is :math:`-(h_k^2/24)\oint\partial_k g\,n_k dS`:
-    at every face where they end, the last cell gains a 24th and the one behind it loses it."""
+    r"""Correct the midpoint rule over whole cells, whose error is
+    :math:`-(h_k^2/24)\oint\partial_k g\,n_k dS`: at every face where they end, the last cell gains a 24th
+    and the one behind it loses it."""
     change = np.zeros(grid.shape)
     for k, axis in enumerate(grid.axes):
         for side in (1, -1):

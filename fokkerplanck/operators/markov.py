@@ -43,6 +43,7 @@ class MarkovOperator:
 
     unit = "time"
     method = "Markov chain on a grid"
+    piles_up = False  # whether the last cell at an open end holds what would lie beyond it
 
     def __init__(
         self, grid: Grid, rates: Rates, constants: Mapping[str, float] | None = None, order: int = 2
@@ -128,7 +129,7 @@ class MarkovOperator:
     def _stationary_density(self, coarse: Density | None) -> Density:
         masses = self._stationary_masses
         values = masses.reshape(self.grid.shape) / self.grid.cell_volume
-        status, beyond = check_open_ends(self.grid, values)
+        status, beyond = check_open_ends(self.grid, values, self.piles_up)
         info = {
             "residual": stationary.residual(self.rates.links, masses),
             "mass_beyond_open_ends": beyond,

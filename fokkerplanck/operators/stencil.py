@@ -28,6 +28,7 @@ Sink = Callable[[Array], Index]  # points on an edge (m, d) -> number of the sin
 
 # An edge nearer to a node than this fraction of a link is taken to be at this distance.
 CLOSEST = 1e-7
+STEEPEST = 300.0  # drift over diffusion along a link beyond which rates against it no longer fall
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,10 @@ class Rates:
 
 
 def bernoulli(x: Array) -> Array:
-    """``x / (exp(x) - 1)``, 1 at 0."""
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        out = np.where(np.abs(x) < 1e-5, 1.0 - 0.5 * x, x / np.expm1(x))
-    return np.where(x > 700.0, 0.0, out)
+    """``x / (exp(x) - 1)``, 1 at 0; never quite 0, so that no cell loses its last way out."""
+    x = np.minimum(x, STEEPEST)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(np.abs(x) < 1e-5, 1.0 - 0.5 * x, x / np.expm1(x))
 
 
 def fitted(weight: Array, z: Array, ahead: Array, behind: Array) -> tuple[Array, Array]:

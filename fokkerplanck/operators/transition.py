@@ -14,7 +14,7 @@ from fokkerplanck._kernels import lattice
 from fokkerplanck.estimate import NotValidHere
 from fokkerplanck.grid import Grid, Level
 from fokkerplanck.operators.cells import split
-from fokkerplanck.operators.markov import MarkovOperator, Restriction
+from fokkerplanck.operators.markov import SMALLEST_TWIN, MarkovOperator, Restriction
 from fokkerplanck.operators.selling import decompose
 from fokkerplanck.operators.stencil import Rates, Sink, assemble
 from fokkerplanck.solvers import evolution
@@ -66,6 +66,7 @@ class TransitionOperator(MarkovOperator):
 
     unit = "steps"
     method = "transition operator"
+    piles_up = True
 
     def __init__(
         self, grid: Grid, step: Callable[[Array], Step], constants: Mapping[str, float] | None = None
@@ -85,9 +86,14 @@ class TransitionOperator(MarkovOperator):
 
     def _twin(self) -> MarkovOperator | None:
         # Cells twice as wide may no longer resolve the step: then a twin that is less coarse.
+        if min(self.grid.shape) < SMALLEST_TWIN:
+            return None
         for share in TWIN_SHARES:
+            twin = self.grid.coarsen(share)
+            if twin == self.grid:
+                continue
             try:
-                return self._build(self.grid.coarsen(share))
+                return self._build(twin)
             except NotValidHere:
                 continue
         return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,24 @@ Array = NDArray[np.float64]
 
 # Nodes an axis: quintic where there is room, so that the second-order error of the scheme leads.
 WIDTHS = (6, 4, 3, 2, 1)
-Window = tuple[NDArray[np.int64], Array, float]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Neighbouring cells of an axis and where the point lies among them, in cells from the first."""
+
+    cells: NDArray[np.int64]
+    position: float
+
+    @property
+    def distance(self) -> float:
+        """From the middle of the window to the point."""
+        return abs(0.5 * (len(self.cells) - 1) - self.position)
+
+    def weights(self) -> Array:
+        """Lagrange weights of the cells at the point."""
+        gap = np.arange(len(self.cells)) - self.position
+        return np.array([np.prod(np.delete(gap, i) / (np.delete(gap, i) - g)) for i, g in enumerate(gap)])
 
 
 def interpolate(grid: Grid, values: Array, points: Array, valid: NDArray[np.bool_] | None = None) -> Array:
@@ -26,48 +44,44 @@ def interpolate(grid: Grid, values: Array, points: Array, valid: NDArray[np.bool
     return np.array([_at(grid, values, p, valid) for p in points])
 
 
+def contract(grid: Grid, values: Array, fixed: Mapping[str, float]) -> Array:
+    """Values (shape) with some axes held at a place, interpolated along these only."""
+    for k in reversed(range(grid.ndim)):
+        axis = grid.axes[k]
+        if axis.name in fixed:
+            x = float(fixed[axis.name])
+            if axis.periodic:
+                x = axis.low + (x - axis.low) % (axis.high - axis.low)
+            best = min(_windows(axis, x, WIDTHS[0]), key=lambda w: w.distance)
+            values = np.tensordot(best.weights(), values.take(best.cells, axis=k), axes=(0, k))
+    return values
+
+
 def _at(grid: Grid, values: Array, point: Array, ok: NDArray[np.bool_] | None) -> float:
     for width in WIDTHS:
         windows = [_windows(a, float(x), width) for a, x in zip(grid.axes, point, strict=True)]
-        for choice in sorted(itertools.product(*windows), key=_distance):
-            cells = np.ix_(*(c for c, _, _ in choice))
+        # The nearest window is valid but near the edge of a region, where one a few cells aside is.
+        for choice in sorted(itertools.product(*windows), key=lambda c: sum(w.distance for w in c)):
+            cells = np.ix_(*(w.cells for w in choice))
             if ok is None or ok[cells].all():
                 block = values[cells]
-                for _, w, _ in choice:
-                    block = np.tensordot(w, block, axes=(0, 0))
+                for w in choice:
+                    block = np.tensordot(w.weights(), block, axes=(0, 0))
                 return float(block)
-            # Far from the edge of the region the nearest window is valid; near it one a few cells aside is.
     raise ValueError(f"no valid cells surround the point {tuple(float(x) for x in point)} of {grid!r}")
 
 
-def _distance(choice: tuple[Window, ...]) -> float:
-    return sum(d for _, _, d in choice)
-
-
 def _windows(axis: Axis, x: float, width: int) -> list[Window]:
-    """Windows of `width` neighbouring cells near x: cells, Lagrange weights, distance of their middle."""
+    """Windows of `width` neighbouring cells near x."""
     if not axis.low <= x <= axis.high:
         raise ValueError(
             f"{axis.name} = {x:g} lies outside the grid, which runs from {axis.low:g} to {axis.high:g}"
         )
     position = (x - axis.low) / axis.spacing - 0.5
+    width = min(width, axis.cells)
     nearest = round(position - 0.5 * (width - 1))
     out = []
-    width = min(width, axis.cells)
     for first in range(nearest - width, nearest + width + 1):
-        cells = np.arange(first, first + width)
-        if axis.periodic:
-            out.append((cells % axis.cells, _lagrange(cells - position), abs(cells.mean() - position)))
-        elif first >= 0 and first + width <= axis.cells:
-            out.append((cells, _lagrange(cells - position), abs(cells.mean() - position)))
+        if axis.periodic or (first >= 0 and first + width <= axis.cells):
+            out.append(Window(np.arange(first, first + width) % axis.cells, position - first))
     return out
-
-
-def _lagrange(nodes: NDArray[np.floating[Any]]) -> Array:
-    """Weights at 0 of the polynomial through `nodes`."""
-    weights = np.ones(len(nodes))
-    for i, a in enumerate(nodes):
-        for j, b in enumerate(nodes):
-            if i != j:
-                weights[i] *= b / (b - a)
-    return weights

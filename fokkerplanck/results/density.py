@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.estimate import Estimate
 from fokkerplanck.grid import Grid, pointwise
-from fokkerplanck.results._interpolate import interpolate
+from fokkerplanck.results._interpolate import contract, interpolate
 
 if TYPE_CHECKING:
     import xarray
@@ -72,7 +72,11 @@ class Density:
     def mean(self, expression: str | Callable[..., Any], unit: str = "") -> Estimate:
         """Mean of a formula such as ``"x**2"``, or of a function that takes one array a coordinate."""
         f = pointwise(expression, self.grid.names, self.constants)
-        return self.estimate(lambda p: float(f(p.grid.points()) @ p.masses), unit)
+        inside = self.estimate(lambda p: float(f(p.grid.points()) @ p.masses), unit)
+        # What may lie beyond an open end counts with the largest value that the box knows.
+        beyond = float(self.info.get("mass_beyond_open_ends", 0.0))
+        cut = beyond * float(np.abs(f(self.grid.points())).max()) if beyond else 0.0
+        return inside.with_(disc=inside.disc + cut)
 
     @property
     def masses(self) -> Array:
@@ -106,10 +110,13 @@ class Density:
         return self.estimate(lambda p: float(interpolate(p.grid, p.values, x)[0]))
 
     def slice(self, **fixed: float) -> Array:
-        """Density along the remaining axis with the others held, (cells,), by local interpolation."""
-        (free,) = [a for a in self.grid.axes if a.name not in fixed]
-        columns = [a.centres if a is free else np.full(free.cells, fixed[a.name]) for a in self.grid.axes]
-        return interpolate(self.grid, self.values, np.stack(columns, axis=1))
+        """Density along the remaining axes with the others held, by local interpolation."""
+        unknown = set(fixed) - set(self.grid.names)
+        if unknown:
+            raise ValueError(
+                f"the grid has no axis {', '.join(sorted(unknown))}; it has {', '.join(self.grid.names)}"
+            )
+        return contract(self.grid, self.values, fixed)
 
     def to_xarray(self) -> xarray.DataArray:
         """Return a labelled array with coordinates, units and diagnostics."""

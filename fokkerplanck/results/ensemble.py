@@ -40,8 +40,8 @@ def heavy_tail(values: Array) -> str:
     if growth * 2 <= 1 + 3 / np.sqrt(k):
         return "ok"
     return (
-        f"the tail is heavy: the largest {k} of {len(values)} values fall off like r^-{1 / growth:.2g}, and up to "
-        "r^-2 the variance is infinite, so that neither this mean nor its error bar settles"
+        f"the tail is heavy: the largest {k} of {len(values)} values fall off like r^-{1 / growth:.2g}; "
+        "up to r^-2 the variance is infinite, so that neither this mean nor its error bar settles"
     )
 
 

@@ -7,7 +7,7 @@ that its random numbers know of the others, so threads and chunks cannot change 
 
 from __future__ import annotations
 
-HEADER = '''
+HEADER = """
 import math
 
 import numpy as np
@@ -22,27 +22,27 @@ from fokkerplanck._kernels.random import (
 from fokkerplanck._kernels.scalar import (
     LIMIT, heaviside, maximum, minimum, pivot_root, quotient, sign, where
 )
-'''
+"""
 
 # One Euler-Maruyama step; w: the Brownian increments times sqrt(2).
-ADVANCE = '''
+ADVANCE = """
 
 @inline
 def advance($state, $noise, h, rate, $constants):
     $advance
     return ($advanced,)
-'''
+"""
 
 # Level function of the region and the rate of its variance, over 2.
-EDGE = '''
+EDGE = """
 
 @inline
 def edge($state, rate, $constants):
     $edge
     return $edge_level, $edge_spread
-'''
+"""
 
-PATHS = '''
+PATHS = """
 
 @parallel
 def run(x, coarse, status, particles, dt, rates, constants, seed, first_step):
@@ -73,10 +73,10 @@ def run(x, coarse, status, particles, dt, rates, constants, seed, first_step):
             $lose_coarse
         $store
         $store_coarse
-'''
+"""
 
 # Each step is the sum of `merge` increments, so that a coarse run can share the noise of a fine one.
-PATH_PASSAGE = '''
+PATH_PASSAGE = """
 
 @parallel
 def run(x, time, status, particles, h, steps, merge, constants, seed, first_step):
@@ -104,26 +104,26 @@ def run(x, time, status, particles, h, steps, merge, constants, seed, first_step
                 time[i] = h * (step + crossing_fraction(before, after, spread * h, seed, particle, step))
                 break
         $store
-'''
+"""
 
 # One mini-batch gradient (its mean if affine, else one sample's).
-GRADIENT = '''
+GRADIENT = """
 
 @inline
 def gradient($state, $samples, $constants):
     $gradient
     return ($gradients,)
-'''
+"""
 
-LEVEL = '''
+LEVEL = """
 
 @inline
 def edge($state, $constants):
     $edge
     return $edge_level
-'''
+"""
 
-CHAIN = '''
+CHAIN = """
 
 @parallel
 def run(x, time, status, particles, lr, batch, data, constants, seed, first_step):
@@ -149,25 +149,25 @@ def run(x, time, status, particles, lr, batch, data, constants, seed, first_step
                 break
             $leave
         $store
-'''
+"""
 
-LEAVE = '''
+LEAVE = """
 if edge($state, $constants) <= 0.0:
     status[i] = 1
     time[i] = step + 1
     break
-'''
+"""
 
 # Gradient not affine in the samples: every sample's gradient, then their mean.
-EACH_SAMPLE = '''
+EACH_SAMPLE = """
 $zero_gradients
 for b in range(batch):
     $draw_one
     $one, = gradient($state, $samples, $constants)
     $add_gradients
-'''
+"""
 
-EPOCH_ROWS = '''
+EPOCH_ROWS = """
 epoch = step // (n_rows // batch)
 if epoch != current_epoch:
     batches.shuffle(order, swaps, seed, particle, epoch)
@@ -175,4 +175,4 @@ if epoch != current_epoch:
 first_row = (step - epoch * (n_rows // batch)) * batch
 for b in range(batch):
     rows[b] = order[first_row + b]
-'''
+"""

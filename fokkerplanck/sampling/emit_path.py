@@ -53,18 +53,22 @@ def _path_blocks(program: PathProgram, hoist: Hoist) -> dict[str, Any]:
     advance = _advance(program, hoist)
     w, v, c = ([f"{letter}{j}" for j in range(d)] for letter in "wvc")
     shared = common(hoist, d)
-    return shared | advance | {
-        "noise": join(w),
-        "sums": join(v),
-        "coarse_state": join(c),
-        "coarse_bounded": shared["bounded"].replace("abs(x", "abs(c"),
-        "load_coarse": [f"c{j} = coarse[i, {j}]" for j in range(d)],
-        "store_coarse": [f"coarse[i, {j}] = c{j}" for j in range(d)],
-        "lose_coarse": [f"c{j} = math.nan" for j in range(d)],
-        "zero_sums": [f"v{j} = 0.0" for j in range(d)],
-        "add_sums": [f"v{j} += w{j}" for j in range(d)],
-        "increments": normals(d, w, "root", "moment", "PATH"),
-    }
+    return (
+        shared
+        | advance
+        | {
+            "noise": join(w),
+            "sums": join(v),
+            "coarse_state": join(c),
+            "coarse_bounded": shared["bounded"].replace("abs(x", "abs(c"),
+            "load_coarse": [f"c{j} = coarse[i, {j}]" for j in range(d)],
+            "store_coarse": [f"coarse[i, {j}] = c{j}" for j in range(d)],
+            "lose_coarse": [f"c{j} = math.nan" for j in range(d)],
+            "zero_sums": [f"v{j} = 0.0" for j in range(d)],
+            "add_sums": [f"v{j} += w{j}" for j in range(d)],
+            "increments": normals(d, w, "root", "moment", "PATH"),
+        }
+    )
 
 
 @lru_cache(maxsize=128)

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import linalg
 
+from fokkerplanck.estimate import NotValidHere
+
 Array = NDArray[np.float64]
 
 # Of the Krylov route, relative to the right-hand side. Times of 1e5 steps lose five of sixteen digits there.
 RTOL = 1e-10
 
 
-class SolverError(ArithmeticError):
+class SolverError(NotValidHere):
     """A linear solve that did not reach its tolerance."""
 
 
@@ -28,7 +30,13 @@ def matrix(links: sparse.csr_array, killing: Array, shift: float = 0.0) -> spars
 def factor(a: sparse.csc_array) -> linalg.SuperLU:
     """LU without pivoting: for an M-matrix every pivot stays positive, and so do the solutions."""
     options = {"SymmetricMode": True}
-    return linalg.splu(a, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
+    try:
+        return linalg.splu(a, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
+    except RuntimeError as error:
+        raise SolverError(
+            f"the matrix could not be factored ({error}): some cells are cut off from the rest; "
+            "use more cells"
+        ) from error
 
 
 class KilledSolver:

@@ -179,9 +179,9 @@ class DivergenceThresholds:
     def lr_almost_sure(self) -> Estimate:
         """Above it almost every path diverges: the end of the first interval of stability."""
         if not self._usable or not self.linear.multiplies:
-            return (
-                self.lr_deterministic if self._usable else self._estimate(math.nan, "lr", "Lyapunov exponent")
-            )
+            if not self._usable:
+                return self._estimate(math.nan, "lr", "Lyapunov exponent")
+            return self.lr_deterministic.with_(status=self._noise_status)
         return self._almost_sure[0][1]
 
     @cached_property
