@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck._kernels._jit import inline, serial
 
-REACH = 7.0  # standard deviations; a Gaussian holds 3e-12 beyond
+REACH = 6.5  # standard deviations; a Gaussian holds 8e-11 beyond
 CLIP, MIRROR, ABSORB, WRAP = 0, 1, 2, 3  # what an end does to a step that leaves the box
 GONE = -1
 

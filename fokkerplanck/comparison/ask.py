@@ -77,7 +77,7 @@ def compare(
     """
     if question not in QUESTIONS:
         hint = nearest(question, QUESTIONS)
-        raise ValueError(f"question is {question!r}{hint or ''}; take one of {', '.join(QUESTIONS)}")
+        raise ValueError(f"question is {question!r}{hint or '.'} Take one of {', '.join(QUESTIONS)}")
     setting = setting_of(sgd, quick, seed)
     if slow is not None and slow not in setting.sgd.names:
         raise ValueError(f"slow is {slow!r}; the variables are {', '.join(setting.sgd.names)}")

@@ -24,11 +24,11 @@ Progress = Callable[[float], None]
 class Effort:
     """Numbers of replicas and cells; statistical errors shrink with the square root of the first ones."""
 
-    chains: int = 20_000
+    chains: int = 16_000
     strength_chains: int = 8_000
-    exits: int = 8_000
-    path_exits: int = 1_000
-    scan_exits: int = 2_000
+    exits: int = 6_000
+    path_exits: int = 600
+    scan_exits: int = 1_200
     stability_chains: int = 200
     stability_steps: int = 50_000
     burn_in: int = 6_000

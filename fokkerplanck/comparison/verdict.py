@@ -93,6 +93,11 @@ def judge(a: Estimate, reference: Estimate, against: str = "SGD", scale: float =
     tolerance = sampling + known
     difference = a.value - reference.value
     size = max(abs(a.value), abs(reference.value), scale)
+    if size == 0.0:
+        code, text = (
+            ("agrees", "both are 0") if tolerance == 0.0 else ("inconclusive", "both are 0, of no scale")
+        )
+        return Verdict(code, against, difference, tolerance, text)
     if tolerance > USEFUL * size:
         if sampling > known and sampling > 0:
             factor = (sampling / max(USEFUL * size - known, 1e-3 * size)) ** 2

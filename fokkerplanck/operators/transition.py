@@ -162,63 +162,67 @@ def _rows(
     grid: Grid, step: Callable[[Array], Step], share: Array, middle: Array, sink: Sink | None, sinks: int
 ) -> tuple[Rates, float]:
     """Off-diagonal probabilities, killing, and the aliasing error of the worst row."""
-    n, d = grid.size, grid.ndim
-    h = grid.spacing
-    centres = grid.points()
-    origin = centres + middle[:, 0] * h
+    n, h = grid.size, grid.spacing
+    origin = grid.points() + middle[:, 0] * h
     law = step(origin)
     scaled = law.covariance / np.multiply.outer(h, h)
     aliasing = _aliasing(grid, scaled, origin)
     landing = (origin[:, None, :] + law.shift - np.array([a.centres[0] for a in grid.axes])) / h
-    shape2 = (*grid.shape, 1)[:2]
-    position = np.zeros((n, 2, 2))
-    position[:, :, :d] = middle
+    outside = np.zeros(n, dtype=np.int64) if sink is None else sink(grid.points() + middle[:, 1] * h)
+    killing = np.zeros((n, sinks))
+    blocks = []
+    for first in range(0, n, ROW_BLOCK):
+        rows = np.arange(first, min(first + ROW_BLOCK, n))
+        total: sparse.csr_array | None = None
+        for atom, weight in enumerate(law.weight):
+            start, column, value = _land(grid, landing[rows, atom], scaled[rows], share, middle)
+            value = value * weight
+            row = np.repeat(np.arange(len(rows)), np.diff(start))
+            cell, part = np.divmod(column, 2)
+            leaves = (column < 0) | (part == 1)
+            np.add.at(killing, (first + row[leaves], outside[np.maximum(cell[leaves], 0)]), value[leaves])
+            stays = ~leaves & (cell != first + row)
+            entries = (value[stays], (row[stays], cell[stays]))
+            part_of = sparse.coo_array(entries, shape=(len(rows), n)).tocsr()
+            total = part_of if total is None else total + part_of
+        blocks.append(total)
+    return Rates(sparse.vstack(blocks, format="csr"), killing), aliasing
+
+
+def _land(
+    grid: Grid, mean: Array, covariance: Array, share: Array, middle: Array
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+    """Where steps to `mean` (m, d), in cells, land: row starts, ``2 cell + part`` or GONE, probabilities."""
+    m, d = mean.shape
+    shape = (*grid.shape, 1)[:2]
     ends = np.full((2, 2), lattice.CLIP)
     for k, axis in enumerate(grid.axes):
         ends[k] = [ENDS[e] for e in axis.ends]
-    cov2 = np.zeros((n, 2, 2))
-    cov2[:, 0, 0] = cov2[:, 1, 1] = 1e-8  # an axis that is not there: one cell wide, and never left
-    cov2[:, :d, :d] = scaled
-    rows, columns, values = [], [], []
-    live = np.flatnonzero(share[:, 0] > 0)
-    window = np.prod(2 * lattice.REACH * np.sqrt(np.einsum("nii->ni", cov2).max(axis=0)) + 3)
-    for atom, weight in enumerate(law.weight):
-        for first in range(0, len(live), ROW_BLOCK):
-            block = live[first : first + ROW_BLOCK]
-            size = int(window * len(block) * (1.0 + 2 * float((share[:, 1] > 0).mean())) + 64)
-            mean2 = np.zeros((len(block), 2))
-            mean2[:, :d] = landing[block, atom]
-            while True:
-                column, value = np.empty(size, dtype=np.int64), np.empty(size)
-                start = np.zeros(len(block) + 1, dtype=np.int64)
-                count = lattice.gaussian_rows(
-                    mean2,
-                    cov2[block],
-                    ends,
-                    position.reshape(*shape2, 2, 2),
-                    share.reshape(*shape2, 2),
-                    column,
-                    value,
-                    start,
-                )
-                if count >= 0:
-                    break
-                size *= 2
-            rows.append(np.repeat(block, np.diff(start)))
-            columns.append(column[:count].copy())
-            values.append(value[:count] * weight)
-    row, column, value = np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
-    cell, part = np.divmod(column, 2)
-    stays = (column >= 0) & (part == 0) & (cell != row)
-    links = sparse.coo_array((value[stays], (row[stays], cell[stays])), shape=(n, n)).tocsr()
-    leaves = (column < 0) | (part == 1)
-    killing = np.zeros((n, sinks))
-    where = np.zeros(int(leaves.sum()), dtype=np.int64)
-    if sink is not None:
-        outside = centres + middle[:, 1] * h
-        where = sink(outside)[np.maximum(cell[leaves], 0)]
-    np.add.at(killing, (row[leaves], where), value[leaves])
-    return Rates(links, killing), aliasing
+    # In one dimension the second axis is one cell wide and never left.
+    mean2, covariance2, position = (
+        np.zeros((m, 2)),
+        np.tile(1e-8 * np.eye(2), (m, 1, 1)),
+        np.zeros((grid.size, 2, 2)),
+    )
+    mean2[:, :d], covariance2[:, :d, :d], position[:, :, :d] = mean, covariance, middle
+    start = np.zeros(m + 1, dtype=np.int64)
+    window = np.prod(2 * lattice.REACH * np.sqrt(np.einsum("nii->ni", covariance2).max(axis=0)) + 3)
+    size = int(window * m) + 64
+    while True:
+        column, value = np.empty(size, dtype=np.int64), np.empty(size)
+        count = lattice.gaussian_rows(
+            mean2,
+            covariance2,
+            ends,
+            position.reshape(*shape, 2, 2),
+            share.reshape(*shape, 2),
+            column,
+            value,
+            start,
+        )
+        if count >= 0:
+            return start, column[:count], value[:count]
+        size *= 2
 
 
 def _aliasing(grid: Grid, scaled: Array, origin: Array) -> float:
