@@ -1,0 +1,1 @@
+"""What the theory claims of the systems in ``models/``, computed and judged: ``python -m validation``."""
