@@ -81,15 +81,17 @@ class Estimate:
     ) -> Estimate:
         r"""Richardson extrapolation of two grids whose spacings differ by `ratio`.
 
-        The quoted error is the whole correction :math:`|f_h - f_{rh}|/(r^p - 1)`, that of the value *before*
-        extrapolation. Only a second-order value is extrapolated: a scheme of first order here loses its order
-        at some cells only, and one of third order has a twin too coarse to be asymptotic. Grids that hardly
-        differ (ratio below 1.5) are not extrapolated either, and quote their whole difference.
+        The quoted error is the correction of second order, :math:`|f_h - f_{rh}|/(r^2 - 1)`, that of
+        the value *before* extrapolation; only a second-order value is extrapolated. Grids that hardly
+        differ (ratio below 1.5) quote their whole difference, and a scheme of first order, which is lost
+        at some cells only and so hardly ever clean, three times it.
         """
-        difference = fine - coarse
-        if ratio < 1.5 or order < 2:
-            return cls(float(fine), disc=float(abs(difference)), **fields)
-        correction = difference / (ratio**order - 1.0)
+        difference = abs(fine - coarse)
+        if order < 2:
+            return cls(float(fine), disc=float(3 * difference), **fields)
+        if ratio < 1.5:
+            return cls(float(fine), disc=float(difference), **fields)
+        correction = (fine - coarse) / (ratio**2 - 1.0)
         value = fine + correction if order == 2 else fine
         return cls(float(value), disc=float(abs(correction)), **fields)
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fokkerplanck import theory
 from fokkerplanck.estimate import Estimate, combine_status
-from fokkerplanck.grid import Grid
+from fokkerplanck.grid import Axis, Grid, pointwise
+from fokkerplanck.operators import Generator
 from fokkerplanck.sampling import Passage
 
+Array = NDArray[np.float64]
+
 if TYPE_CHECKING:
+    from fokkerplanck.sde import SDE
     from fokkerplanck.sgd import SGD
 
 # Particle-steps that one simulated escape may cost before its runs are cut off.
@@ -38,13 +44,12 @@ def mean_exit(
         fine = from_passages(run, "SDE paths", "time")
         return _quoted(sgd, fine, start)
     if method == "transition":
-        return sgd.transition(grid or Grid.auto(sgd, x0=start)).exit_time(region).at(**start)
+        return sgd.transition(grid or _box(sgd, sgd, region, start)).exit_time(region).at(**start)
     if method == "density":
-        return _quoted(
-            sgd,
-            sgd.sde().generator(grid or Grid.auto(sgd.sde(), x0=start)).exit_time(region).at(**start),
-            start,
-        )
+        sde = sgd.sde()
+        gen = sde.generator(grid or _box(sgd, sde, region, start))
+        quoted = _quoted(sgd, gen.exit_time(region).at(**start), start)
+        return quoted.with_(model=quoted.model + _overshoot(sgd, gen, region, start))
     if method in theory.ESCAPE_LAWS:
         return theory.ESCAPE_LAWS[method](sgd, region, start)
     known = ("simulation", "paths", "transition", "density", *theory.ESCAPE_LAWS)
@@ -52,7 +57,10 @@ def mean_exit(
 
 
 def from_passages(run: Passage, method: str, unit: str) -> Estimate:
-    """Mean of independent first passages; runs cut off enter by the exponential maximum likelihood."""
+    """Mean of independent first passages; runs cut off enter by the exponential maximum likelihood.
+
+    With a coarse twin the step bias, of first order, is removed and quoted.
+    """
     total = len(run.times)
     exits, lost = int(run.exited.sum()), int(run.diverged.sum())
     if lost:
@@ -62,6 +70,8 @@ def from_passages(run: Passage, method: str, unit: str) -> Estimate:
             method=method,
             status=f"{lost} of {total} replicas diverged before they left",
         )
+    if run.coarse is not None and exits >= 10:
+        return _extrapolated(run, run.coarse, method, unit)
     if exits == total:
         return Estimate.from_replicas(run.times, unit=unit, method=method)
     if exits < 10:
@@ -72,11 +82,42 @@ def from_passages(run: Passage, method: str, unit: str) -> Estimate:
             status=f"only {exits} of {total} replicas left within {run.times.max():.3g} {unit}",
         )
     mean = float(run.times.sum() / exits)
-    assumption = (
-        f"exits are exponential: {total - exits} of {total} replicas were cut off "
-        f"at {run.times.max():.3g} {unit}"
+    return Estimate(
+        mean, stat=mean / np.sqrt(exits), unit=unit, method=method, assumptions=_cut_off(run, unit)
     )
-    return Estimate(mean, stat=mean / np.sqrt(exits), unit=unit, method=method, assumptions=(assumption,))
+
+
+def _cut_off(run: Passage, unit: str) -> tuple[str, ...]:
+    """What is assumed of the replicas that had not left by the end."""
+    rest, total = int((~run.exited).sum()), len(run.times)
+    if not rest:
+        return ()
+    return (
+        f"exits are exponential: {rest} of {total} replicas were cut off at {run.times.max():.3g} {unit}",
+    )
+
+
+def _extrapolated(fine: Passage, coarse: Passage, method: str, unit: str) -> Estimate:
+    """Twice the mean of the fine run less that of the coarse one, which shares its noise."""
+    common: dict[str, Any] = {"unit": unit, "method": method, "assumptions": _cut_off(fine, unit)}
+    mean, residual = _mean_and_residual(fine)
+    if coarse.diverged.any() or not coarse.exited.any():
+        sentence = (
+            f"{int(coarse.diverged.sum())} of {len(coarse.times)} replicas diverged at twice the time step, "
+            "so the step bias is unknown: give a smaller dt"
+        )
+        stat = float(residual.std(ddof=1) / np.sqrt(len(residual)))
+        return Estimate(mean, stat=stat, disc=float("inf"), status=sentence, **common)
+    twin, other = _mean_and_residual(coarse)
+    combined = Estimate.from_replicas(2 * residual - other, **common)
+    return combined.with_(value=2 * mean - twin, disc=abs(mean - twin))
+
+
+def _mean_and_residual(run: Passage) -> tuple[float, Array]:
+    """Time over exits, and what each replica adds to it: the mean itself where all have left."""
+    share = float(run.exited.mean())
+    mean = float(run.times.mean()) / share
+    return mean, (run.times - mean * run.exited) / share
 
 
 def named_start(names: tuple[str, ...], x0: Any) -> dict[str, float]:
@@ -109,10 +150,60 @@ def with_gap(of_sde: Estimate, gap: float) -> Estimate:
     return of_sde.with_(model=abs(of_sde.value) * gap)
 
 
+def _box(sgd: SGD, source: SGD | SDE, region: str, start: Mapping[str, float]) -> Grid:
+    """Grid.auto, widened at its open ends until it reaches well beyond the edge of the region."""
+    grid = Grid.auto(source, x0=start)
+    level = pointwise(region, sgd.names, sgd.loss.constants, region=True)
+    for _ in range(12):
+        wider = Grid.from_axes(_widened(a, 1.25) for a in grid.axes)
+        if (level(grid.points()) <= 0).any():
+            return wider
+        grid = Grid.from_axes(_widened(a, 1.25) for a in wider.axes)
+    return grid
+
+
+def _widened(axis: Axis, factor: float) -> Axis:
+    """The axis with its open ends moved out, and as many more cells."""
+    reach = 0.5 * (factor - 1.0) * (axis.high - axis.low)
+    low, high = (reach * (end == "open") for end in axis.ends)
+    cells = round(axis.cells * (1.0 + (low + high) / (axis.high - axis.low)))
+    return replace(axis, low=axis.low - low, high=axis.high + high, cells=cells)
+
+
+def _overshoot(sgd: SGD, gen: Generator, region: str, start: Mapping[str, float]) -> float:
+    """What moving the edge out by the mean overshoot of a step, .5826 sqrt(2 D_n lr), adds to a mean exit, in
+    steps: a chain leaves late because it is looked at only once a step."""
+    level = pointwise(region, sgd.names, sgd.loss.constants, region=True)
+    coarse = gen.coarse or gen
+    small = 1e-5 * (gen.grid.spacing * np.array(gen.grid.shape))  # of the box
+
+    def moved(*coordinates: Array) -> Array:
+        x = np.stack(coordinates, axis=-1)
+        slope = np.stack([(level(x + e) - level(x - e)) / (2 * e.max()) for e in np.diag(small)], axis=-1)
+        spread = np.einsum("ni,nij,nj->n", slope, sgd.sde().coefficients(x)[1], slope)
+        late: Array = level(x) + theory.OVERSHOOT * np.sqrt(2 * sgd.lr * np.maximum(spread, 0.0))
+        return late
+
+    try:
+        late = coarse.exit_time(moved).at(**start).value
+    except ValueError:  # the moved edge lies outside the box: nothing is known of it
+        return 0.0
+    return float(abs(late - coarse.exit_time(region).at(**start).value) / sgd.lr)
+
+
 def _quoted(sgd: SGD, time: Estimate, start: Mapping[str, float]) -> Estimate:
-    """A time of the SDE in steps, with the gap to the chain that theory predicts."""
+    """A time of the SDE in steps, with the gap to the chain that theory predicts.
+
+    An exit over a barrier feels the gap of the variance in its exponent, about ``Q u/(1 - u)`` with Q the
+    barrier over the noise.
+    """
     steps = time.scaled(1.0 / sgd.lr, "steps")
-    return with_gap(steps, adiabatic_gap(sgd, start))
+    gap = adiabatic_gap(sgd, start)
+    # Q from the time itself: with the curvature at the start, T is about Q/lambda where there is no barrier
+    # to speak of, and grows like exp(Q)/lambda over a high one.
+    curvature = 2 * gap / (1 + gap) / sgd.lr if np.isfinite(gap) else 0.0
+    height = float(np.log1p(max(time.value * curvature, 0.0))) if np.isfinite(time.value) else 0.0
+    return with_gap(steps, (1 + height) * gap)
 
 
 __all__ = ["adiabatic_gap", "from_passages", "mean_exit", "named_start", "with_gap"]

@@ -179,6 +179,16 @@ class Grid:
         return hash(self.axes)
 
 
+def is_whole(value: Any, least: int) -> bool:
+    """Whether something is a whole number of at least `least`: not text, None or a truth value."""
+    if isinstance(value, bool | np.bool_ | str | bytes):
+        return False
+    try:
+        return bool(int(value) == value and value >= least)
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
 def pointwise(
     expression: Any, names: Iterable[str], constants: Mapping[str, float] | None = None, region: bool = False
 ) -> Level:
@@ -224,7 +234,7 @@ def _axis(name: str, spec: Any, ends: tuple[str, str]) -> Axis:
     a, b = (formula.parse_number(v, what=f"end of axis {name!r}") for v in (low, high))
     if not a < b:
         raise ValueError(f"axis {name!r} runs from {a:g} to {b:g}: low must lie below high")
-    if isinstance(cells, bool) or int(cells) != cells or cells < 4:
+    if not is_whole(cells, 4):
         raise ValueError(f"axis {name!r} has {cells!r} cells: give a whole number of at least 4")
     return Axis(name, a, b, int(cells), ends)
 

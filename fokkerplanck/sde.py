@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck import formula, sampling
 from fokkerplanck.codegen import numpy_function
-from fokkerplanck.grid import Grid
+from fokkerplanck.formula import LEARNING_RATE
+from fokkerplanck.grid import Grid, is_whole
 from fokkerplanck.operators import Generator
 from fokkerplanck.results import Ensemble
 from fokkerplanck.sampling.seeds import seed_of
@@ -87,6 +89,10 @@ class SDE:
         }
         if len(set(names)) != len(names) or not names:
             raise ValueError(f"variables must be different names, at least one; got {names}")
+        if twice := set(names) & set(numbers):
+            raise ValueError(
+                f"constants holds {', '.join(sorted(twice))}, which is a variable too: rename one of the two"
+            )
         if interpretation not in INTERPRETATIONS:
             raise ValueError(
                 f"interpretation is {interpretation!r}; take one of {', '.join(INTERPRETATIONS)}"
@@ -258,16 +264,27 @@ class SDE:
             Seed of the streams.
         dt : float, optional
             Step; by default a sixteenth of the learning rate of the chain behind the SDE, which is also the
-            longest allowed, or a fiftieth of the fastest local time scale at the start.
+            longest allowed, or a fiftieth of the fastest local time scale where a trial run of 64 paths goes.
         """
         start = starting_points(x0, n, self.names)
-        if not t > 0:
-            raise ValueError(f"t is {t!r}: give a time > 0")
+        check_time("t", t)
         self._check_step(dt)
-        steps, rates = self._time_steps(start, t, dt)
+        self._check_noise(start)
         seed = seed_of(rng)
+        program = self.path_program()
+        if dt is None and self.schedule is None:
+            dt = sampling.settle(
+                program,
+                start,
+                t,
+                self.step_length(start, t),
+                self.parameter_values,
+                seed,
+                lambda points: self._resolving(float(self._speed(points).mean()), t),
+            )
+        steps, rates = self._time_steps(start, t, dt)
         run = sampling.run_paths(
-            self.path_program(),
+            program,
             start,
             steps,
             len(steps),
@@ -298,16 +315,30 @@ class SDE:
         dt: float | None = None,
         progress: Any = None,
     ) -> sampling.Passage:
-        """Times at which `n` paths first leave a region (Brownian-bridge correction between steps)."""
+        """Times at which `n` paths first leave a region, seen also between steps (Brownian bridge).
+
+        Beside them, in ``.coarse``, those of the same paths at twice the step: weak order one, so that twice
+        the fine mean less the coarse one is free of the step bias to that order.
+        """
         self._require_constant("a mean exit time")
         start = starting_points(x0, n, self.names)
+        check_time("max_time", max_time)
         self._check_step(dt)
+        self._check_noise(start)
+        seed, values, program = seed_of(rng), self.parameter_values, self.path_program(region)
         step = self.step_length(start, max_time) if dt is None else float(dt)
-        program = self.path_program(region)
-        steps = int(np.ceil(max_time / step))
-        return sampling.first_passage_paths(
-            program, start, step, steps, self.parameter_values, seed_of(rng), progress=progress
-        )
+        if dt is None and self.schedule is None:
+            step = sampling.settle_passage(program, start, max_time, step, values, seed)
+        steps = 2 * int(np.ceil(max_time / step / 2))
+
+        def run(merge: int, done: float, share: float) -> sampling.Passage:
+            report = None if progress is None else lambda part: progress(done + share * part)
+            return sampling.first_passage_paths(
+                program, start, step, steps, values, seed, merge=merge, progress=report
+            )
+
+        fine = run(1, 0.0, 0.5)
+        return replace(fine, coarse=run(2, 0.5, 0.5))
 
     def path_program(self, region: str | None = None) -> sampling.PathProgram:
         """Return the compiled step program of this SDE, with the level of a region to leave."""
@@ -317,14 +348,46 @@ class SDE:
 
     def step_length(self, start: Array, t: float) -> float:
         """Return a default time step: never the learning rate itself, at which Gaussian paths are SGD."""
+        return self._resolving(float(self._speed(start[:64]).max()), t)
+
+    def _speed(self, points: Array) -> Array:
+        """Largest entry of the drift's Jacobian at each point, 0 where there is none."""
         jacobian = self.drift.jacobian(self.variables)
         entries = numpy_function(list(jacobian), [*self.variables, *self.parameters])
-        values = np.abs(np.stack(entries(*start[:64].T, *self.parameter_values)))
-        fastest = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
-        natural = min(t / 50, 0.02 / fastest) if fastest > 0 else t / 200
+        values = np.abs(np.stack(entries(*points.T, *self.parameter_values)))
+        return np.asarray(np.where(np.isfinite(values), values, 0.0).max(axis=0), dtype=float)
+
+    def _resolving(self, speed: float, t: float) -> float:
+        natural = min(t / 50, 0.02 / speed) if speed > 0 else t / 200
         if self.schedule is None or not self.schedule.is_constant:
             return natural
         return min(natural, self.schedule.constant / SUBSTEPS)
+
+    def _check_noise(self, start: Array) -> None:
+        """Refuse starting points at which the diffusion tensor is no covariance."""
+        points = start[:1] if (start == start[0]).all() else start
+        scheduled = [] if LEARNING_RATE in self.parameters or self.schedule is None else [LEARNING_RATE]
+        rates = [] if self.schedule is None else list(self.schedule.rates(len(scheduled)))
+        d = len(self.variables)
+        entries = numpy_function(list(self.diffusion), [*self.variables, *self.parameters, *scheduled])
+        values = np.stack(entries(*points.T, *self.parameter_values, *rates), axis=-1).reshape(-1, d, d)
+
+        def name(k: int) -> str:
+            return ", ".join(f"{n} = {v:.4g}" for n, v in zip(self.names, points[k], strict=True))
+
+        finite = np.isfinite(values).all(axis=(1, 2))
+        if not finite.all():
+            raise ValueError(
+                f"the diffusion tensor is not finite at {name(int(np.argmin(finite)))}; start elsewhere"
+            )
+        lowest, highest = np.linalg.eigvalsh(values)[:, [0, -1]].T
+        bad = lowest < -1e-10 * np.maximum(highest, 1e-300)
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise ValueError(
+                f"the diffusion tensor is not positive semidefinite at {name(k)}: its smallest eigenvalue is "
+                f"{lowest[k]:.3g}; start elsewhere, or mend the formula"
+            )
 
     def _check_step(self, dt: float | None) -> None:
         """Refuse a step so long that the paths are, or nearly are, the chain itself."""
@@ -352,7 +415,7 @@ class SDE:
             raise ValueError(
                 f"dt follows the learning-rate schedule (a {SUBSTEPS}th of each rate); leave it out"
             )
-        count = 64
+        count = min(64, self.schedule.steps or 64)
         while self.schedule.times(count)[-1] < t * (1 - 1e-12):
             count = (
                 min(2 * count, self.schedule.steps or 2 * count) if count != self.schedule.steps else count
@@ -396,9 +459,15 @@ def divergence(tensor: sympy.Matrix, variables: Sequence[sympy.Symbol]) -> sympy
     return sympy.Matrix(len(rows), 1, rows)
 
 
+def check_time(name: str, t: Any) -> None:
+    """Refuse what is no finite time after the start."""
+    if isinstance(t, str | bool) or t is None or not 0 < t < np.inf:
+        raise ValueError(f"{name} is {t!r}: give a finite time > 0")
+
+
 def starting_points(x0: Any, n: int, names: Sequence[str]) -> Array:
     """(n, d) starting points from one point, a mapping by name, or n points."""
-    if isinstance(n, bool) or int(n) != n or n < 1:
+    if not is_whole(n, 1):
         raise ValueError(f"n is {n!r}: give a whole number of replicas, at least 1")
     if isinstance(x0, Mapping):
         if set(x0) != set(names):

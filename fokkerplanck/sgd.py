@@ -10,7 +10,7 @@ import numpy as np
 from fokkerplanck import exits, formula, sampling, theory
 from fokkerplanck.estimate import Estimate, NotValidHere
 from fokkerplanck.formula import BATCH, LEARNING_RATE
-from fokkerplanck.grid import Grid
+from fokkerplanck.grid import Grid, is_whole
 from fokkerplanck.loss import Loss
 from fokkerplanck.operators import TransitionOperator
 from fokkerplanck.operators.transition import moments
@@ -18,7 +18,7 @@ from fokkerplanck.results import Ensemble
 from fokkerplanck.sampling.seeds import seed_of
 from fokkerplanck.schedules import Rate, Schedule
 from fokkerplanck.sde import SDE, starting_points
-from fokkerplanck.step_law import step_law
+from fokkerplanck.step_law import MATCHED, step_law
 
 PILOT = 64  # cells an axis of the grid on which the noise of a step is looked at
 MOST_CELLS = {1: 4096, 2: 512, 3: 64}
@@ -59,7 +59,7 @@ class SGD:
     def __init__(self, loss: Loss, lr: Rate, batch: int = 1, sampling: str = "iid"):
         if not isinstance(loss, Loss):
             raise ValueError(f"loss must be a fokkerplanck.Loss, got {type(loss).__name__}")
-        if isinstance(batch, bool) or not np.isreal(batch) or int(batch) != batch or batch < 1:
+        if not is_whole(batch, 1):
             raise ValueError(f"batch is {batch!r}: give a whole number of samples a step, at least 1")
         if sampling not in SAMPLINGS:
             raise ValueError(f"sampling is {sampling!r}; take one of {', '.join(SAMPLINGS)}")
@@ -117,7 +117,8 @@ class SGD:
         law, matched = step_law(self.loss, self.lr, self.batch, self.sampling)
         operator = TransitionOperator(grid, law, self.loss.constants)
         if matched:
-            operator.method = f"transition operator ({matched})"
+            operator.method = f"transition operator, {MATCHED}"
+            operator.assumptions = (matched,)
         return operator
 
     def simulate(
@@ -131,6 +132,8 @@ class SGD:
     ) -> Ensemble:
         """Simulate `n` independent chains for a number of steps; see `SDE.simulate` for `x0` and `rng`."""
         start = starting_points(x0, n, self.names)
+        check_steps(steps=steps)
+        check_steps(first_step=first_step, least=0)
         seed = seed_of(rng)
         run = sampling.run_chain(
             self.chain_program(),
@@ -160,6 +163,7 @@ class SGD:
         self, region: str, n: int, x0: Any, max_steps: int, rng: Any = None, progress: Progress | None = None
     ) -> sampling.Passage:
         """Steps after which `n` chains are first outside a region."""
+        check_steps(max_steps=max_steps)
         return sampling.first_passage_chain(
             self.chain_program(region),
             starting_points(x0, n, self.names),
@@ -242,3 +246,10 @@ class SGD:
 
     def __repr__(self) -> str:
         return f"SGD({self.loss!r}, lr={self.schedule!r}, batch={self.batch}, sampling={self.sampling!r})"
+
+
+def check_steps(least: int = 1, **counts: Any) -> None:
+    """Refuse a number of steps that is not whole."""
+    for name, value in counts.items():
+        if not is_whole(value, least):
+            raise ValueError(f"{name} is {value!r}: a chain moves in whole steps; give at least {least}")

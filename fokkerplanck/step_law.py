@@ -18,10 +18,7 @@ Array = NDArray[np.float64]
 
 MAX_BATCHES = 512  # different mini-batches that are enumerated
 
-MATCHED = (
-    "the step's law is replaced by a Gaussian of the same mean and covariance: its samples are neither "
-    "normal nor few enough to enumerate"
-)
+MATCHED = "steps replaced by a Gaussian of the same mean and covariance"
 
 
 def step_law(loss: Loss, lr: float, batch: int, sampling: str) -> tuple[Callable[[Array], Step], str]:
@@ -37,7 +34,20 @@ def step_law(loss: Loss, lr: float, batch: int, sampling: str) -> tuple[Callable
         atoms = _atoms(loss, discrete, batch, sampling)
         if atoms is not None:
             return _mixture(loss, lr, batch, normal, atoms), ""
-    return _gaussian(loss, lr, mean, loss.noise_covariance(batch, sampling)), MATCHED
+    return _gaussian(loss, lr, mean, loss.noise_covariance(batch, sampling)), _why(loss, normal, discrete)
+
+
+def _why(loss: Loss, normal: list[Any], discrete: list[Any] | None) -> str:
+    """Why a step only matches two moments; a single step of atoms is no density, however few they are."""
+    if discrete is None:
+        reason = "some samples are neither normal nor discrete"
+    elif not normal:
+        reason = "a discrete step has no density on a grid"
+    elif not loss.is_affine:
+        reason = "the gradient is not affine in the samples"
+    else:
+        reason = f"there are more than {MAX_BATCHES} different mini-batches"
+    return f"{MATCHED}, because {reason}: compare first and second moments only"
 
 
 def _gaussian(loss: Loss, lr: float, mean: Any, covariance: Any) -> Callable[[Array], Step]:

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
 import fokkerplanck as fp
-from fokkerplanck.comparison import Comparison, Row, Verdict, answers, compare, headline, judge
+from fokkerplanck.comparison import (
+    Comparison,
+    Row,
+    Verdict,
+    answers,
+    compare,
+    floor,
+    gap,
+    headline,
+    judge,
+    regularizer,
+    stationary,
+)
 from fokkerplanck.comparison import escape as escapes
 from fokkerplanck.comparison import thresholds as limits
 from fokkerplanck.comparison.gap import excess, judge_gap
 from fokkerplanck.comparison.setting import Effort, Setting
 from fokkerplanck.comparison.slopes import fit, of_states
-from fokkerplanck.comparison.verdict import REFERENCE
+from fokkerplanck.comparison.verdict import REFERENCE, attempt, choose_reference, verdict_on
+from fokkerplanck.estimate import NotValidHere
 
 SMALL = Effort(
     chains=400,
@@ -98,6 +112,36 @@ def test_a_tolerance_above_a_fifth_decides_nothing() -> None:
     assert judge(zero, zero).code == "inconclusive"
     assert judge(zero, zero, scale=1.0).code == "agrees"
     assert judge(fp.Estimate(0.1, stat=0.01), zero, scale=1.0).code == "differs"
+
+
+def test_rounding_is_no_difference() -> None:
+    assert judge(fp.Estimate(2.4e-17), fp.Estimate(-2.3e-16), scale=0.7).code == "agrees"
+    assert judge(fp.Estimate(1.0), fp.Estimate(1.0 + 1e-12)).code == "agrees"
+    assert judge(fp.Estimate(1.0), fp.Estimate(1.0 + 1e-8)).code == "differs"
+
+
+def test_the_reference() -> None:
+    """The chain on a grid unless it is refused or its steps are assumed; never a number that is wrong."""
+    sampled, exact = fp.Estimate(1.0, stat=0.01), fp.Estimate(1.001)
+    assert choose_reference(sampled, exact) is exact
+    assert choose_reference(sampled, None) is sampled
+    assert choose_reference(sampled, exact.with_(status="too narrow")) is sampled
+    assert choose_reference(sampled, exact.with_(assumptions=("matched in two moments",))) is sampled
+    lost = fp.Estimate(math.nan, status="all replicas diverged")
+    assert choose_reference(lost, exact) is lost
+    assert choose_reference(fp.Estimate(math.nan, status="not settled"), exact) is exact
+    assert verdict_on(sampled, sampled) == REFERENCE
+    assert verdict_on(lost, lost) == Verdict("invalid", text="all replicas diverged")
+    assert verdict_on(exact, lost).code == "invalid"
+    assert verdict_on(exact, sampled).code == "agrees"
+
+
+def test_one_level_does_not_stop_the_others() -> None:
+    def refuse() -> fp.Estimate:
+        raise ValueError("no such thing here")
+
+    found = attempt(refuse, "density", "steps")
+    assert (found.status, found.unit, found.ok) == ("no such thing here", "steps", False)
 
 
 def test_invalid_carries_its_sentence() -> None:
@@ -205,12 +249,56 @@ def test_thresholds_of_a_quadratic() -> None:
     assert any("the bound is infinite because no sample multiplies x" in s for s in answer.sentences)
 
 
+def test_the_sentence_of_one_point_names_it_once() -> None:
+    answer = limits.thresholds(Setting(quadratic(), at=({"x": 0.0},), effort=SMALL))
+    assert "Linear theory puts it at 2 at x = 0." in answer.sentences
+
+
+def test_multiplicative_noise_is_started_off_its_fixed_point() -> None:
+    """Almost sure threshold 2.262 (Lyapunov exponent); half of 40 chains in 4000 steps within 6 %."""
+    loss = fp.Loss("(1 + e)*y**2/2", ("y",), {"e": fp.Normal(0, 0.5)})
+    effort = replace(SMALL, stability_chains=40, stability_steps=4_000)
+    answer = limits.thresholds(Setting(fp.SGD(loss, lr=0.1), at=({"y": 0.0},), effort=effort))
+    observed = answer.row("lr-observed")
+    assert observed.estimate.ok
+    assert observed.estimate.value == pytest.approx(2.262, rel=0.06)
+    assert observed.verdict.code == "agrees"
+
+
+def test_a_sharper_place_elsewhere_is_not_a_difference() -> None:
+    loss = fp.Loss("x**4/4 - x**2/2 - s*x", ("x",), {"s": fp.Normal(0, 1)})
+    answer = limits.thresholds(Setting(fp.SGD(loss, lr=0.1), at=({"x": 1.0},), effort=SMALL))
+    verdict = answer.row("lr-observed").verdict
+    assert verdict.code == "not compared"
+    assert "sharper place" in verdict.text
+
+
+@cache
+def still() -> fp.SGD:
+    loss = fp.Loss(
+        "exp(0.5*cos(x))*10*y**2 - sy*y - sx*x",
+        ("x", "y"),
+        {"sy": fp.Normal(0, "sigma"), "sx": fp.Normal(0, "sigma")},
+        constants={"sigma": 0.0},
+    )
+    return fp.SGD(loss, lr=0.01)
+
+
+def test_no_noise_is_a_sentence() -> None:
+    still_setting = Setting(still(), BOX, "x", region="cos(x) > -0.5", x0={"x": 0.0, "y": 0.0}, effort=SMALL)
+    for question in (regularizer.regularizer, gap.gap, escapes.escape, stationary.stationary):
+        with pytest.raises(NotValidHere, match="there is no noise, so"):
+            question(still_setting)
+    across = still().loss.with_constants(sigma=1.0)
+    Setting(fp.SGD(across, lr=0.01)).require_noise("so nothing")
+
+
 # -- the edge of a region on the floor of a valley -----------------------------------------------------
 
 
 def edges(region: str, x0: float = 0.0, grid: fp.Grid = BOX) -> tuple[float, tuple[float, float]]:
     where = setting(region=region, x0={"x": x0, "y": 0.0}, grid=grid)
-    return escapes.edges_on_floor(where, where.effective)
+    return floor.start(where), floor.edges(where)
 
 
 def test_edges_on_the_floor() -> None:
@@ -229,8 +317,39 @@ def test_edges_that_are_none() -> None:
     with pytest.raises(ValueError, match="does not lie in the region"):
         edges("cos(x) > -0.5", x0=3.0)
     wall = fp.Grid(x=(-3, 3, 48), y=(-0.45, 0.45, 48), boundary={"x": "reflecting"})
-    with pytest.raises(ValueError, match="ends on one side only"):
-        edges("x < 1", grid=wall)
+    assert edges("x < 1", grid=wall)[1] == pytest.approx((-math.inf, 1.0))
+    whole = setting(region="y < 1", x0={"x": 0.0, "y": 0.0}, grid=wall)
+    with pytest.raises(ValueError, match="has no edge on the floor"):
+        floor.passage(whole, whole.effective, False)
+
+
+def test_one_edge_only() -> None:
+    """A reflecting end reflects; an open one is refused where the time depends on where it lies."""
+    start = {"x": 0.0, "y": 0.0}
+    wall = fp.Grid(x=(-3, 3, 48), y=(-0.45, 0.45, 48), boundary={"x": "reflecting"})
+    where = setting(region="x < 1", x0=start, grid=wall)
+    law = where.effective.small_lr
+    found = floor.passage(where, law, False)
+    assert found.value == law.passage_time(0.0, 1.0, reflecting=-3.0).value
+    assert found.ok
+    level = fp.Grid(x=(-3, 3, 48), y=(-0.45, 0.45, 48))
+    refused = floor.passage(setting(region="x < 1", x0=start, grid=level), law, False)
+    assert math.isnan(refused.value)
+    assert "ends on one side only" in refused.status
+    # A floor that rises holds the chain by itself.
+    rising = fp.Loss(
+        "x**2/2 + 40*(1 + x**2/100)*y**2/2 - a*x - b*y",
+        ("x", "y"),
+        {"a": fp.Normal(0, 1), "b": fp.Normal(0, 1)},
+    )
+    bowl = fp.Grid(x=(-3, 3, 48), y=(-1, 1, 48))
+    held = Setting(fp.SGD(rising, lr=0.02), bowl, "x", region="x < 0.2", x0=start, effort=SMALL)
+    found = floor.passage(held, held.effective, False)
+    assert found.ok
+    assert found.disc < 0.01 * found.value
+    assert found.value == pytest.approx(
+        held.effective.passage_time(0.0, 0.2, reflecting=-5.0).value, rel=1e-6
+    )
 
 
 # -- slopes --------------------------------------------------------------------------------------------
@@ -269,10 +388,16 @@ def test_headline() -> None:
     observed = fp.Estimate(0.1123, unit="lr", method="half of 200 chains diverge within 50000 steps")
     limit = Comparison(limits.QUESTION, rows(("lr-observed", "SGD", observed)))
     said = headline([out, limit])
-    assert said.startswith("At lr 0.01, batch 10, SGD drifts to the flat part in 10 500 ± 118 steps")
+    assert said.startswith("At lr 0.01, batch 10, SGD drifts to the flat part in 10 520 ± 120 steps")
     assert "its SDE says 4% slower" in said
     assert "it diverges above lr ≈ 0.11 within 5" in said
     assert said.endswith(" steps.")
+    short = fp.Estimate(24.31, disc=0.0312, unit="steps")
+    beyond = fp.Estimate(77.0, unit="steps", status="lr times the curvature is 2 or more")
+    out = Comparison(
+        escapes.QUESTION, rows(("escape-SGD", "SGD", short), ("escape-density", "density", beyond))
+    )
+    assert "in 24.310 ± 0.031 steps; it diverges" in headline([out, limit])
     lost = fp.Estimate(math.nan, unit="steps", status="3 of 9 replicas diverged")
     gone = Comparison(
         escapes.QUESTION, rows(("escape-SGD", "SGD", lost), ("escape-density", "density", density))

@@ -129,3 +129,47 @@ def test_a_barrier_too_high_is_flagged() -> None:
     """At barrier/noise 40 rounding of the diagonal exceeds the exit rate: the status says so."""
     gen = double_well(0.25 / 40).generator(fp.Grid(x=(-1.6, 1.6, 400)))
     assert "rounding" in gen.exit_time("x < 1").at(x=-1).status
+
+
+def test_fields_are_known_outside_and_sharp_at_the_edge() -> None:
+    """Zero outside the region, the sinks' own values in them, and no interpolation across an edge."""
+    gen = OU.generator(LINE)
+    t = gen.exit_time("x < 1")
+    assert t.at(x=1.2).value == 0
+    assert t.at(x=1.0).value == 0
+    q = gen.committor("x < -0.9", "x > 0.9")
+    assert (q.at(x=0.92).value, q.at(x=-0.92).value) == (1.0, 0.0)
+    for x in (0.5, 0.8, 0.85):
+        exact = 0.5 + 0.5 * erfi(x / 2**0.5) / erfi(0.9 / 2**0.5)
+        assert abs(q.at(x=x).value - exact) < 2.5e-5
+
+
+def test_open_ends_that_matter_are_flagged() -> None:
+    """Brownian motion never comes back on average: a box edge taken for a wall must not pass as a number."""
+    brownian = fp.SDE(variables=("x",), drift=["0"], diffusion="1").generator(fp.Grid(x=(-5, 5, 100)))
+    assert "open ends of the box matter" in brownian.exit_time("x < 1").at(x=0).status
+    assert "open ends of the box matter" in brownian.spectrum(3).rates[1].status
+    assert "open ends of the box matter" in brownian.quasi_stationary("x < 1")[1].status
+    assert "box too small" in brownian.evolve("exp(-x**2)", [10.0])[0].mean("x**2").status
+    assert brownian.exit_time("abs(x) < 1").at(x=0).status == "ok"
+    assert OU.generator(LINE).spectrum(3).rates[1].status == "ok"
+
+
+def test_moments_that_reach_beyond_the_box() -> None:
+    """p ~ (1 + x²)^-2 has <x²> = 1 with a fat tail; p ~ (1 + x²)^-5/4 has none."""
+    fat = fp.SDE(variables=("x",), drift=["-2*x"], diffusion="1 + x**2").generator(
+        fp.Grid(x=(-200, 200, 2000))
+    )
+    m = fat.stationary().mean("x**2")
+    assert abs(m.value - 1) < m.error < 0.02
+    fatter = fp.SDE(variables=("x",), drift=["-x/2"], diffusion="1 + x**2").generator(
+        fp.Grid(x=(-4000, 4000, 4000))
+    )
+    assert "may be infinite" in fatter.stationary().mean("x**2").status
+
+
+@pytest.mark.parametrize("noise", [0.009, 0.005])
+def test_stationary_law_of_high_barriers(noise: float) -> None:
+    """With a potential no barrier is too high: both wells weigh the same to rounding."""
+    gen = double_well(noise).generator(fp.Grid(x=(-2, 2.2, 400)))
+    assert abs(gen.stationary().mean("x").value) < 1e-10

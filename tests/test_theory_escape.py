@@ -140,3 +140,18 @@ def test_half_the_time_to_the_saddle() -> None:
     )
     assert to_saddle / to_well == pytest.approx(0.5, abs=0.01)
     assert np.isfinite(to_well)
+
+
+def test_a_law_that_does_not_apply_has_no_number() -> None:
+    """No placeholder stands in its place, and a barrier beyond all numbers says so."""
+    found = mori(double_well(0.02), "x < 1", {"x": -1})
+    assert math.isnan(found.value)
+    assert "the loss is not positive" in found.status
+    quiet = double_well(0.0)
+    for law in (ito, kramers):
+        found = law(quiet, "x < 1", {"x": -1})
+        assert math.isnan(found.value)
+        assert "no noise" in found.status or "the noise vanishes" in found.status
+    high = kramers(double_well(1e-4), "x < 1", {"x": -1})
+    assert math.isnan(high.value)
+    assert "beyond all numbers" in high.status

@@ -236,3 +236,26 @@ def test_drawn_law_knows_its_error() -> None:
     exact = float(NormalFactor().log_mean(np.array([0.4]), np.array([0.7]))[0])
     found = float(drawn.log_mean(np.array([0.4]), np.array([0.7]))[0])
     assert abs(found - exact) < 4 * drawn.log_error(0.4, 0.7)  # false alarm 6e-5 over seeds
+
+
+def test_strong_noise_has_its_threshold_far_below_the_deterministic_one() -> None:
+    """std 1000: E ln|1 - lr (1 + 1000 Z)| crosses 0 near lr = 1.557e-3, far below 2/lambda."""
+    t = scalar(Normal(0, 1000))
+    lr = t.lr_almost_sure.value
+    assert abs(gaussian_log_mean(1 - lr, 1000 * lr)) < 1e-8
+    assert t.lr_mean_square.value < lr < 2e-3
+
+
+def test_strong_noise_in_two_directions() -> None:
+    """Equal curvatures that one sample multiplies: the product is that of one direction."""
+    found = at_zero(Loss("(1 + e)*(x**2 + y**2)/2", ("x", "y"), {"e": Normal(0, 30)})).lr_almost_sure
+    exact = scalar(Normal(0, 30)).lr_almost_sure
+    assert abs(found.value - exact.value) < 5 * found.stat
+    assert found.stat < 0.02 * exact.value
+
+
+def test_no_crossing_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    t = scalar(Normal(0, 1))
+    monkeypatch.setattr(type(t), "_almost_sure", [])
+    assert math.isnan(t.lr_almost_sure.value)
+    assert "no threshold found" in t.lr_almost_sure.status

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fokkerplanck as fp
-from fokkerplanck.operators.transition import moments
+from fokkerplanck.operators.transition import Step, TransitionOperator, moments
 from fokkerplanck.step_law import step_law
 from tests.exact import flatness, slopes
 
@@ -134,3 +134,25 @@ def test_cells_too_wide_are_refused() -> None:
         flat_valley(lr=0.001, batch=1).transition(
             fp.Grid(x=("-pi", "pi", 128), y=(-0.4, 0.4, 32), boundary={"x": "periodic"})
         )
+
+
+@pytest.mark.parametrize("lr", [1.5, 1.8])
+def test_oscillating_modes_are_found(lr: float) -> None:
+    """Multiplier 1 - lr < 0: the slowest mode alternates in sign from step to step."""
+    loss = fp.Loss("x**2/2 - s*x", ("x",), {"s": fp.Normal(0, 1)})
+    modes = fp.SGD(loss, lr).transition(fp.Grid(x=(-25, 25, 200))).spectrum(3)
+    assert modes.rates[1].value == pytest.approx(-np.log(abs(1 - lr)), abs=1e-6)
+    assert abs(modes.frequencies[1].value) == pytest.approx(np.pi)
+    assert modes.rates[2].value == pytest.approx(-2 * np.log(abs(1 - lr)), abs=1e-5)
+
+
+def test_error_of_an_exit_time_covers() -> None:
+    """AR(1) with eta = .2, sd .3, out of (-1, 1) from .3: 43.672326 steps, by 400 Gauss–Legendre nodes."""
+
+    def step(x: np.ndarray) -> Step:
+        return Step((-0.2 * x)[:, None, :], np.ones(1), np.full((len(x), 1, 1), 0.09))
+
+    for n in (117, 200, 300):
+        t = TransitionOperator(fp.Grid(x=(-3, 3, n)), step).exit_time("abs(x) < 1").at(x=0.3)
+        assert abs(t.value - 43.672326) < 1.5 * t.error
+        assert t.error < 60 / n**1.4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 from fokkerplanck.comparison import escape, gap, regularizer, stationary, thresholds
 from fokkerplanck.comparison.result import Comparison
 from fokkerplanck.comparison.setting import FULL, QUICK, Setting
-from fokkerplanck.estimate import NotValidHere
 from fokkerplanck.exits import named_start
 from fokkerplanck.formula import nearest
 from fokkerplanck.grid import Grid
@@ -128,7 +128,8 @@ def answers(
                 yield gap.gap(setting, points)
             else:
                 yield QUESTIONS[name](setting)
-        except NotValidHere as error:
+        except ValueError as error:
+            # What one question cannot be asked of must not cost the answers to the others.
             yield Comparison(TITLES[name], (), (f"Not answered: {error}",))
         done += share
     if progress is not None:
@@ -137,6 +138,7 @@ def answers(
 
 def _scan(setting: Setting) -> tuple[regularizer.Point, ...] | None:
     """The strengths that two questions share; None where the drift cannot be judged either."""
+    regularizer.require_regularizer(setting)
     law = setting.effective
     return regularizer.scan(setting) if law.validity(setting.along) == "ok" else None
 
@@ -146,18 +148,19 @@ def headline(comparisons: Sequence[Comparison]) -> str:
     by_question = {c.question: c for c in comparisons}
     parts = []
     exits = by_question.get(escape.QUESTION)
-    if exits is not None and exits.rows:
-        sgd = next(r for r in exits.rows if r.verdict.code == "reference")
-        density = exits.row("escape-density")
-        lr, batch = sgd.parameters["lr"], sgd.parameters["batch"]
-        steps = sgd.estimate
-        if steps.ok and density.estimate.ok:
-            off = density.estimate.value / steps.value - 1
-            parts.append(
-                f"At lr {lr:g}, batch {batch}, SGD drifts to the flat part in {_spaced(steps.value)} ± "
-                f"{_spaced(steps.error)} steps; its SDE says {abs(off):.0%} "
-                f"{'slower' if off > 0 else 'faster'}"
-            )
+    times = [] if exits is None else [r for r in exits.rows if r.id.startswith("escape-")]
+    sgd = next((r for r in times if r.verdict.code == "reference"), None)
+    if exits is not None and sgd is not None and sgd.estimate.ok:
+        steps, sde = sgd.estimate, exits.row("escape-density")
+        said = (
+            f"At lr {sgd.parameters['lr']:g}, batch {sgd.parameters['batch']}, SGD drifts to the flat part "
+            f"in {_with_error(steps.value, steps.error)} steps"
+        )
+        # Where the SDE has no word on the chain, a ratio would mislead.
+        if sde.estimate.ok and sde.verdict.code != "invalid":
+            off = sde.estimate.value / steps.value - 1
+            said += f"; its SDE says {abs(off):.0%} {'slower' if off > 0 else 'faster'}"
+        parts.append(said)
     limit = by_question.get(thresholds.QUESTION)
     if limit is not None and limit.rows:
         row = limit.row("lr-observed")
@@ -170,6 +173,15 @@ def headline(comparisons: Sequence[Comparison]) -> str:
         return next((s for c in comparisons for s in c.sentences), "No question could be answered.")
     sentence = "; ".join(parts)
     return sentence[0].upper() + sentence[1:] + "."
+
+
+def _with_error(value: float, error: float) -> str:
+    """Both rounded to two digits of the error, thousands apart: 10 520 ± 120."""
+    if not (math.isfinite(error) and error > 1e-6 * abs(value)):
+        return _spaced(value)
+    digits = 1 - math.floor(math.log10(error))
+    shown = (f"{round(x, digits):,.{max(digits, 0)}f}" for x in (value, error))
+    return " ± ".join(shown).replace(",", " ")
 
 
 def _spaced(x: float) -> str:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fokkerplanck.comparison.regularizer import Point, scan
+from fokkerplanck.comparison.regularizer import Point, require_regularizer, scan
 from fokkerplanck.comparison.result import Comparison, Picture
 from fokkerplanck.comparison.setting import Setting
-from fokkerplanck.comparison.verdict import REFERENCE, SIGMAS, Row, Verdict, judge
+from fokkerplanck.comparison.verdict import SIGMAS, Row, Verdict, judge, verdict_on
 from fokkerplanck.estimate import Estimate
 from fokkerplanck.plotting import COLOURS
 
@@ -21,6 +21,7 @@ QUESTION = "Where do SGD and its SDE rightly differ?"
 
 def gap(setting: Setting, points: tuple[Point, ...] | None = None) -> Comparison:
     """Relative excess of SGD's regularizer over its SDE's, against lr times curvature."""
+    require_regularizer(setting)
     points = scan(setting) if points is None else points
     rows: list[Row] = []
     ordered = sorted(points, key=lambda p: p.load)
@@ -30,9 +31,12 @@ def gap(setting: Setting, points: tuple[Point, ...] | None = None) -> Comparison
         law, chains = excess(p.law, p.limit), excess(p.chains, p.limit)
         verdict = judge_gap(law, chains)
         rows.append(Row(f"gap-{p.lr:g}-{p.batch}-theory", quantity, "theory", law, verdict, where))
-        rows.append(Row(f"gap-{p.lr:g}-{p.batch}-SGD", quantity, "SGD", chains, REFERENCE, where))
+        rows.append(
+            Row(f"gap-{p.lr:g}-{p.batch}-SGD", quantity, "SGD", chains, verdict_on(chains, chains), where)
+        )
     blind = sorted({r.parameters["lr"] for r in rows if r.verdict.code == "inconclusive"})
-    smallest = min((p for p in ordered if p.lr not in blind), key=lambda p: p.load, default=None)
+    seen = (p for p in ordered if p.lr not in blind and p.law.ok and p.chains.ok)
+    smallest = min(seen, key=lambda p: p.load, default=None)
     said = []
     if smallest is not None:
         said.append(

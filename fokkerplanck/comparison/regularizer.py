@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fokkerplanck.comparison import slopes, strength
 from fokkerplanck.comparison.result import Comparison, Picture
 from fokkerplanck.comparison.setting import Setting
-from fokkerplanck.comparison.verdict import REFERENCE, Row, Verdict, judge
+from fokkerplanck.comparison.verdict import Row, Verdict, choose_reference, judge, verdict_on
 from fokkerplanck.estimate import Estimate, NotValidHere
 from fokkerplanck.plotting import COLOURS, label_groups, log_axis
 from fokkerplanck.results import Density
@@ -41,6 +41,14 @@ class Point:
     load: float
 
 
+def require_regularizer(setting: Setting) -> None:
+    """NotValidHere where nothing drives the chain across the valley."""
+    setting.require_noise("so no regularizer")
+    law = setting.effective
+    if not np.any(law.evaluate(law.floor.noise_across, setting.along)):
+        raise NotValidHere("there is no noise across the valley on its floor, so no regularizer")
+
+
 def scan(setting: Setting) -> tuple[Point, ...]:
     """Strengths over learning rate and batch, the setting's own first."""
     pairs = []
@@ -62,6 +70,7 @@ def scan(setting: Setting) -> tuple[Point, ...]:
 
 def regularizer(setting: Setting, points: tuple[Point, ...] | None = None) -> Comparison:
     """Drift potential, marginal and joint correction, kept apart, at every level."""
+    require_regularizer(setting)
     law = setting.effective
     valid = law.validity(setting.along)
     if law.marginal is None or valid != "ok":
@@ -70,7 +79,7 @@ def regularizer(setting: Setting, points: tuple[Point, ...] | None = None) -> Co
     setting.report(0.1)
     try:
         chain, refused = setting.chain.stationary(), ""
-    except NotValidHere as error:
+    except ValueError as error:
         chain, refused = None, str(error)
     setting.report(0.2)
     states, status = slopes.stationary_states(setting, law, 1)
@@ -81,12 +90,15 @@ def regularizer(setting: Setting, points: tuple[Point, ...] | None = None) -> Co
     limit, finite = slopes.of_theory(setting, law.small_lr), slopes.of_theory(setting, law)
     grid = slopes.of_density(setting, density, law)
     exact = None if chain is None else slopes.of_density(setting, chain, law)
+    if exact is not None:
+        said = setting.chain_assumptions
+        exact = (exact[0].with_(assumptions=said), exact[1].with_(assumptions=said))
     names = (
         ("marginal", "slope of ln p against ln F"),
         ("joint", f"slope of ln P({setting.slow}, floor) against ln F"),
     )
     for k, (tag, quantity) in enumerate(names):
-        reference = sampled[k] if exact is None else exact[k]
+        reference = choose_reference(sampled[k], None if exact is None else exact[k])
         gap = abs(finite[k].value - limit[k].value)
         entries = [
             ("theory", finite[k], "finite-lr law"),
@@ -97,7 +109,7 @@ def regularizer(setting: Setting, points: tuple[Point, ...] | None = None) -> Co
         if exact is not None:
             entries.append(("SGD, grid", exact[k], "transition operator"))
         for level, estimate, _ in entries:
-            verdict = REFERENCE if estimate is reference else judge(estimate, reference)
+            verdict = verdict_on(estimate, reference)
             rows.append(Row(f"{tag}-{level}", quantity, level, estimate, verdict, setting.parameters()))
     if chain is None:
         note = Estimate(np.nan, method="transition operator", status=refused)
@@ -131,7 +143,7 @@ def strength_rows(setting: Setting, points: tuple[Point, ...], density: Density 
                 ("density", strength.of_density(setting, density, setting.effective).with_(model=gap))
             )
         rows += [Row(f"{tag}-{level}", quantity, level, e, judge(e, p.chains), where) for level, e in entries]
-        rows.append(Row(f"{tag}-SGD", quantity, "SGD", p.chains, REFERENCE, where))
+        rows.append(Row(f"{tag}-SGD", quantity, "SGD", p.chains, verdict_on(p.chains, p.chains), where))
     return rows
 
 

@@ -32,7 +32,7 @@ class Effort:
     stability_chains: int = 200
     stability_steps: int = 50_000
     burn_in: int = 6_000
-    snapshots: int = 6
+    snapshots: int = 3
     cells: int = 256
     cells_per_step: float = 1.2
 
@@ -80,6 +80,13 @@ class Setting:
         if self.progress is not None:
             self.progress(fraction)
 
+    def require_noise(self, consequence: str) -> None:
+        """NotValidHere where no sample changes the gradient, with what follows from it."""
+        loss = self.sgd.loss
+        numbers = dict(zip(loss.parameters, loss.parameter_values.tolist(), strict=True))
+        if loss.covariance.subs(numbers).is_zero_matrix:
+            raise NotValidHere(f"there is no noise, {consequence}")
+
     @cached_property
     def effective(self) -> EffectiveLoss:
         """The effective loss; NotValidHere without a slow direction or a valley."""
@@ -115,6 +122,11 @@ class Setting:
     def chain(self) -> TransitionOperator:
         """The chain on its grid; NotValidHere where no grid resolves its step."""
         return self.sgd.transition(self.chain_grid)
+
+    @property
+    def chain_assumptions(self) -> tuple[str, ...]:
+        """What the chain on its grid assumes about its steps; empty where they are exact."""
+        return tuple(getattr(self.chain, "assumptions", ()))
 
     @cached_property
     def along(self) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fokkerplanck.comparison.result import Comparison, Picture
 from fokkerplanck.comparison.setting import Setting
@@ -16,12 +17,15 @@ from fokkerplanck.plotting import COLOURS, log_axis
 from fokkerplanck.sgd import SGD
 from fokkerplanck.theory import DivergenceThresholds, divergence_thresholds
 
+Array = NDArray[np.float64]
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 QUESTION = "Above which learning rate, and above which noise, does SGD diverge?"
 HALF = 0.5  # share of chains that counts as divergence
 WIDTH = 0.03  # relative width at which the bisection for the observed threshold stops
+OFF = 1e-3  # share of the box, or of 1, by which chains start beside the point
 LOCAL = "holds for small deviations from this point only"
 KINDS = (
     ("deterministic", "lr_deterministic", "mean"),
@@ -71,15 +75,17 @@ def thresholds(setting: Setting) -> Comparison:
         cases.append(Case(change, sgd, local, observe(setting, sgd, local, 200 + 50 * k)))
         setting.report((k + 1) / len(changes))
     rows = [row for case in cases for row in _rows(case)]
-    return Comparison(QUESTION, tuple(rows), _sentences(cases), {}, (_picture(cases),))
+    return Comparison(
+        QUESTION, tuple(rows), _sentences(cases, setting.slow is not None), {}, (_picture(cases),)
+    )
 
 
 def observe(
     setting: Setting, sgd: SGD, local: tuple[tuple[str, DivergenceThresholds], ...], key: int
 ) -> Observed:
-    """Bisect for the learning rate above which half of the chains diverge, started at the first point."""
+    """Bisect for the learning rate above which half of the chains diverge, started beside the first point."""
     effort = setting.effort
-    start = np.array([setting.at[0][n] for n in sgd.names])
+    start = _beside(setting, local[0][1])
     tried: dict[float, float] = {}
 
     def share(lr: float) -> float:
@@ -115,6 +121,15 @@ def observe(
     return Observed(
         rates, tuple(tried[r] for r in rates), threshold, effort.stability_chains, effort.stability_steps
     )
+
+
+def _beside(setting: Setting, local: DivergenceThresholds) -> Array:
+    """A little off the point in the curved directions: purely multiplicative noise never moves it off."""
+    grid = setting.grid
+    widths = np.ones(len(local.point)) if grid is None else np.array([a.high - a.low for a in grid.axes])
+    curved = local.linear.directions
+    way = np.abs(curved).max(axis=1) > 1e-8 if curved.size else np.ones(len(widths), dtype=bool)
+    return np.asarray(local.point + OFF * widths * way)
 
 
 def _rows(case: Case) -> list[Row]:
@@ -155,6 +170,10 @@ def _bracket(case: Case) -> Verdict:
         return Verdict(
             "agrees", "theory", 0.0, o.disc, "lies between the local thresholds: chains leave the sharp part"
         )
+    if o.value < low and case.sgd.loss.sample_hessian.free_symbols & set(case.sgd.loss.variables):
+        return Verdict(
+            "not compared", "theory", text="lies below the local thresholds: chains reach a sharper place"
+        )
     return Verdict(
         "differs",
         "theory",
@@ -164,7 +183,7 @@ def _bracket(case: Case) -> Verdict:
     )
 
 
-def _sentences(cases: list[Case]) -> tuple[str, ...]:
+def _sentences(cases: list[Case], valley: bool) -> tuple[str, ...]:
     own = cases[0]
     o = own.observed
     said = [
@@ -173,15 +192,9 @@ def _sentences(cases: list[Case]) -> tuple[str, ...]:
         if o.threshold.ok
         else f"No divergence threshold was observed: {o.threshold.status}."
     ]
-    sharp = min(own.local, key=lambda p: p[1].lr_deterministic.value)
-    flat = max(own.local, key=lambda p: p[1].lr_deterministic.value)
-    said.append(
-        f"Linear theory puts it at {sharp[1].lr_deterministic.value:.3g} at {sharp[0]} and at "
-        f"{flat[1].lr_deterministic.value:.3g} at {flat[0]}: between the two, chains run from the sharp to "
-        "the flat part."
-    )
+    said += _linear_theory(own, valley)
     for case in cases:
-        name, t = min(case.local, key=lambda p: p[1].lr_deterministic.value)
+        name, t = min(case.local, key=lambda p: (not p[1].lr_deterministic.ok, p[1].lr_deterministic.value))
         where = f" with {case.label}" if case.label else ""
         q = t.noise_scale.mean_square
         if np.isinf(q.value):
@@ -197,6 +210,18 @@ def _sentences(cases: list[Case]) -> tuple[str, ...]:
         elif not q.ok:
             said.append(f"At {name}{where}: {q.status}.")
     return tuple(said)
+
+
+def _linear_theory(case: Case, valley: bool) -> list[str]:
+    """The deterministic thresholds, lowest and highest, once each."""
+    known = [(t.lr_deterministic.value, name) for name, t in case.local if t.lr_deterministic.ok]
+    if not known:
+        return []
+    (low, sharp), (high, flat) = min(known), max(known)
+    if high <= low * (1 + 1e-9):
+        return [f"Linear theory puts it at {low:.3g} at {' and at '.join(n for _, n in known)}."]
+    run = ": between the two, chains run from the sharp to the flat part" if valley else ""
+    return [f"Linear theory puts it at {low:.3g} at {sharp} and at {high:.3g} at {flat}{run}."]
 
 
 def _because(e: Estimate) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.estimate import NotValidHere
 from fokkerplanck.grid import Axis, Grid
+from fokkerplanck.results._tails import tail
 
 Array = NDArray[np.float64]
 
-NEGLIGIBLE = 1e-14  # mass at an edge too small for its slope to mean anything
 TOLERATED = 1e-6  # estimated mass beyond an open end above which the box is flagged
 PILED = 1e-3  # mass in the end cells of a chain above which the box does not hold the law at all
 
@@ -41,7 +43,9 @@ def check_open_ends(grid: Grid, values: Array, piled: bool = False) -> tuple[str
         for end, last, before in ((0, skip, skip + 1), (1, -1 - skip, -2 - skip)):
             if axis.ends[end] != "open":
                 continue
-            mass = _tail(axis, marginal, mean, last, before)
+            mass = tail(axis, marginal, mean, last, before)
+            if np.isinf(mass):
+                raise _refused(axis, end)
             if piled:
                 mass += float(marginal[-end]) * axis.spacing
                 if mass > PILED:
@@ -56,21 +60,27 @@ def check_open_ends(grid: Grid, values: Array, piled: bool = False) -> tuple[str
     return "; ".join(sentences) or "ok", beyond
 
 
-def _tail(axis: Axis, marginal: Array, mean: float, last: int, before: int) -> float:
-    m, r = float(marginal[last]), abs(float(axis.centres[last]) - mean)
-    if m * axis.spacing <= NEGLIGIBLE:
-        return 0.0
-    r_before = abs(float(axis.centres[before]) - mean)
-    slope = -np.log(m / float(marginal[before])) / np.log(r / r_before) if r > r_before > 0 else 0.0
-    if not slope > 1.0:
-        raise _refused(axis, int(last < 0))
-    return m * r / (slope - 1.0)
-
-
 def _refused(axis: Axis, end: int) -> NotNormalisable:
     where = (axis.low, axis.high)[end]
     return NotNormalisable(
         f"the density does not fall off towards {axis.name} = {where:.4g} (an open end): the law cannot "
-        "be normalised, or the box is far too small. Widen the box, or, if there is a wall, say "
-        f"boundary={{'{axis.name}': 'reflecting'}}"
+        "be normalised, the box is far too small, or its cells are too wide for the drift there. Widen the "
+        f"box, use more cells, or, if there is a wall, say boundary={{'{axis.name}': 'reflecting'}}"
     )
+
+
+def status_of(grid: Grid, values: Array, piled: bool = False) -> tuple[str, float]:
+    """`check_open_ends` for a law on its way: a density that has reached an end is flagged, not refused."""
+    try:
+        return check_open_ends(grid, values, piled)
+    except NotNormalisable as error:
+        return f"box too small: {error}", 0.0
+
+
+def behind_walls(grid: Grid) -> Grid | None:
+    """Return the same grid with absorbing ends for open ones, to see if they matter; None without any."""
+    swap = {"open": "absorbing"}
+    axes = [
+        replace(a, ends=(swap.get(a.ends[0], a.ends[0]), swap.get(a.ends[1], a.ends[1]))) for a in grid.axes
+    ]
+    return None if tuple(axes) == grid.axes else Grid.from_axes(axes)

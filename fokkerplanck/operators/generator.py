@@ -6,6 +6,7 @@ r"""The Fokker–Planck generator on a grid.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,14 @@ class Generator(MarkovOperator):
 
     def _build(self, grid: Grid) -> Generator:
         return Generator(grid, self._coefficients, self._potential, self.constants)
+
+    @cached_property
+    def _stationary_masses(self) -> Array:
+        # With a potential the law needs no solve, and is exact however high its barriers are.
+        if self._u is None:
+            return super()._stationary_masses
+        p = np.exp(self._u.min() - self._u)
+        return np.asarray(p / p.sum())
 
     def _restriction(self, level: Level | None, sink: Sink | None, sinks: int) -> Restriction:
         rates = assemble(self.grid, self._directions, self._z, self._u, level, sink, sinks)

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from fokkerplanck.estimate import Estimate, combine_status
+from fokkerplanck.estimate import Estimate
 from fokkerplanck.grid import Grid, Level, inside, pointwise
-from fokkerplanck.operators.edges import check_open_ends
+from fokkerplanck.operators.edges import behind_walls, check_open_ends, status_of
 from fokkerplanck.operators.stencil import Rates, Sink
 from fokkerplanck.results import Density, Field, Spectrum
+from fokkerplanck.results.field import MATTERS
 from fokkerplanck.solvers import evolution, spectrum, stationary
 from fokkerplanck.solvers.linear import KilledSolver
 
@@ -44,6 +45,7 @@ class MarkovOperator:
     unit = "time"
     method = "Markov chain on a grid"
     piles_up = False  # whether the last cell at an open end holds what would lie beyond it
+    assumptions: tuple[str, ...] = ()  # what its answers assume
 
     def __init__(
         self, grid: Grid, rates: Rates, constants: Mapping[str, float] | None = None, order: int = 2
@@ -77,6 +79,14 @@ class MarkovOperator:
 
     def _twin(self) -> MarkovOperator | None:
         return self._build(self.grid.coarsen()) if min(self.grid.shape) >= SMALLEST_TWIN else None
+
+    @cached_property
+    def _shadow(self) -> MarkovOperator | None:
+        """The coarse twin with absorbing ends in place of open ones; None without open ends or a twin."""
+        if self.coarse is None:
+            return None
+        grid = behind_walls(self.coarse.grid)
+        return None if grid is None else self._build(grid)
 
     @property
     def killing(self) -> Array:
@@ -135,8 +145,15 @@ class MarkovOperator:
             "mass_beyond_open_ends": beyond,
             "smallest": float(values.min()),
             "mass_error": abs(float(masses.sum()) - 1.0),
+            "piled": int(self.piles_up),
         }
-        return Density(self.grid, values, self.method, coarse, self.order, self.constants, status, info)
+        return self._density(values, coarse, status, info)
+
+    def _density(
+        self, values: Array, coarse: Density | None, status: str = "ok", info: Mapping[str, Any] | None = None
+    ) -> Density:
+        facts = (self.order, self.constants, status, info or {}, self.assumptions)
+        return Density(self.grid, values, self.method, coarse, *facts)
 
     def exit_time(self, region: str | Callable[..., Any] | None = None) -> Field:
         """Mean time to leave a region from each of its points; ``T = 0`` outside.
@@ -154,7 +171,10 @@ class MarkovOperator:
             t = KilledSolver(r.links, r.killing.sum(axis=1), r.companion).backward(np.ones(len(r.cells)))
             return op._scatter(r.cells, t), _reliability(r, t)
 
-        return self._field(solve, "mean exit time", self.unit, 0.0)
+        def known(x: Array) -> Array:
+            return np.full(len(x), np.nan) if level is None else np.where(level(x) > 0, np.nan, 0.0)
+
+        return self._field(solve, "mean exit time", self.unit, known)
 
     def committor(self, source: str, target: str) -> Field:
         """Probability to reach the region `target` before the region `source`, from every point."""
@@ -174,14 +194,15 @@ class MarkovOperator:
         def solve(op: MarkovOperator) -> tuple[Array, str]:
             r = op._restriction(between, sink, 2)
             q = KilledSolver(r.links, r.killing.sum(axis=1), r.companion).backward(r.killing[:, 1])
-            full = (to(op.grid.points()) > 0).astype(float)
-            full[r.cells] = q
-            return full.reshape(op.grid.shape), "ok"
+            return op._scatter(r.cells, q), "ok"
 
-        return self._field(solve, "committor", "", 0.0)
+        def known(x: Array) -> Array:
+            return np.where(to(x) > 0, 1.0, np.where(from_(x) > 0, 0.0, np.nan))
+
+        return self._field(solve, "committor", "", known)
 
     def evolve(
-        self, start: Density | str | Callable[..., Any], times: ArrayLike, rtol: float = 1e-4
+        self, start: Density | str | Callable[..., Any], times: ArrayLike, rtol: float = 1e-5
     ) -> list[Density]:
         """Densities at `times` (ascending) from a starting density, or from a formula for it.
 
@@ -202,9 +223,9 @@ class MarkovOperator:
         for p, error in zip(run.masses, run.errors, strict=True):
             info = {"time_error": float(error), "mass": float(p.sum()), "fallback": run.fallback}
             values = p.reshape(self.grid.shape) / self.grid.cell_volume
-            densities.append(
-                Density(self.grid, values, self.method, None, self.order, self.constants, "ok", info)
-            )
+            status, beyond = status_of(self.grid, values, self.piles_up)
+            info |= {"mass_beyond_open_ends": beyond, "piled": int(self.piles_up)}
+            densities.append(self._density(values, None, status, info))
         return densities
 
     def _march(self, p0: Array, times: Array, rtol: float) -> evolution.Evolved:
@@ -221,31 +242,46 @@ class MarkovOperator:
             return op._exact_rate(rate), np.nan_to_num(op._scatter(r.cells, p)) / op.grid.cell_volume
 
         rate, values = solve(self)
-        unit = f"1/{self.unit}"
+        common: dict[str, Any] = {
+            "unit": f"1/{self.unit}",
+            "method": self.method,
+            "assumptions": self.assumptions,
+        }
         if self.coarse is None:
-            return Density(self.grid, values, self.method), Estimate(rate, unit=unit, method=self.method)
+            return self._density(values, None), Estimate(rate, **common)
         rate_coarse, values_coarse = solve(self.coarse)
-        twin = Density(self.coarse.grid, values_coarse, self.method)
-        density = Density(self.grid, values, self.method, twin, self.order, self.constants)
+        status = "ok"
+        if self._shadow is not None:
+            change = abs(solve(self._shadow)[0] - rate_coarse)
+            if change > MATTERS * rate_coarse:
+                status = f"the open ends of the box matter: absorbing there changes the rate by {change:.2g}"
+        density = self._density(values, self.coarse._density(values_coarse, None), status)
         ratio = self.grid.ratio(self.coarse.grid)
         return density, Estimate.from_refinement(
-            rate, rate_coarse, self.order, ratio, unit=unit, method=self.method, assumptions=()
+            rate, rate_coarse, self.order, ratio, status=status, **common
         )
 
     def spectrum(self, k: int = 6) -> Spectrum:
         """Return the `k` slowest rates of relaxation, each an Estimate, with frequencies and modes."""
-        values, vectors = spectrum.slowest(self.rates.links, self.killing, k)
-        decay = self._rates_of(values)
-        twins, ratio = decay, 2.0
+        decay, vectors = self._modes(k)
+        twins, ratio, status = decay, 2.0, "ok"
         if self.coarse is not None:
-            twins = self.coarse._rates_of(
-                spectrum.slowest(self.coarse.rates.links, self.coarse.killing, k)[0]
-            )
+            twins = self.coarse._modes(k)[0]
             ratio = self.grid.ratio(self.coarse.grid)
-        unit = f"1/{self.unit}"
+            if self._shadow is not None:
+                change = float(np.abs(np.sort(self._shadow._modes(k)[0].real) - np.sort(twins.real)).max())
+                if change > MATTERS * float(np.abs(twins.real).max()):
+                    status = (
+                        f"the open ends of the box matter: absorbing there changes a rate by {change:.2g}"
+                    )
+        common: dict[str, Any] = {
+            "unit": f"1/{self.unit}",
+            "method": self.method,
+            "assumptions": self.assumptions,
+        }
 
         def refined(a: float, b: float) -> Estimate:
-            return Estimate.from_refinement(a, b, self.order, ratio, unit=unit, method=self.method)
+            return Estimate.from_refinement(a, b, self.order, ratio, status=status, **common)
 
         # Pairs conjugate to each other may come in either order on the two grids.
         rates = tuple(refined(a.real, b.real) for a, b in zip(decay, twins, strict=True))
@@ -258,9 +294,10 @@ class MarkovOperator:
 
     # -- helpers ------------------------------------------------------------------------------
 
-    def _rates_of(self, eigenvalues: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        """Rates of relaxation from eigenvalues of the operator."""
-        return -eigenvalues + 0.0
+    def _modes(self, k: int) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+        """Return the slowest rates of relaxation (k,), by real part, and their right eigenvectors (n, k)."""
+        values, vectors = spectrum.slowest(self.rates.links, self.killing, k)
+        return -values + 0.0, vectors
 
     def _exact_rate(self, rate: float) -> float:
         return rate
@@ -280,15 +317,18 @@ class MarkovOperator:
         return full.reshape(self.grid.shape)
 
     def _field(
-        self, solve: Callable[[MarkovOperator], tuple[Array, str]], quantity: str, unit: str, outside: float
+        self, solve: Callable[[MarkovOperator], tuple[Array, str]], quantity: str, unit: str, known: Level
     ) -> Field:
-        fine, status = solve(self)
-        coarse = None
-        if self.coarse is not None:
-            values, other = solve(self.coarse)
-            status = combine_status([status, other])
-            coarse = Field(self.coarse.grid, values, quantity, unit, self.method, outside, None, self.order)
-        return Field(self.grid, fine, quantity, unit, self.method, outside, coarse, self.order, status)
+        def field(op: MarkovOperator, coarse: Field | None = None, shadow: Field | None = None) -> Field:
+            values, status = solve(op)
+            solved = np.isfinite(values)
+            values = np.where(solved, values, known(op.grid.points()).reshape(op.grid.shape))
+            facts = (op.method, coarse, op.order, status, known, solved, shadow, op.assumptions)
+            return Field(op.grid, values, quantity, unit, *facts)
+
+        if self.coarse is None:
+            return field(self)
+        return field(self, field(self.coarse), None if self._shadow is None else field(self._shadow))
 
     def _starting_masses(self, start: Density | str | Callable[..., Any]) -> Array:
         if isinstance(start, Density):

@@ -17,7 +17,7 @@ from fokkerplanck.operators.cells import split
 from fokkerplanck.operators.markov import SMALLEST_TWIN, MarkovOperator, Restriction
 from fokkerplanck.operators.selling import decompose
 from fokkerplanck.operators.stencil import Rates, Sink, assemble
-from fokkerplanck.solvers import evolution
+from fokkerplanck.solvers import evolution, spectrum
 
 Array = NDArray[np.float64]
 
@@ -144,8 +144,16 @@ class TransitionOperator(MarkovOperator):
             masses.append(p)
         return evolution.Evolved(np.array(masses), np.zeros(len(times)), 0.0)
 
-    def _rates_of(self, eigenvalues: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        return np.asarray(-np.log(1.0 + eigenvalues) + 0.0, dtype=complex)
+    def _modes(self, k: int) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+        # A slow mode of a chain has a multiplier near 1, or, beyond eta lambda = 1, near -1: look at both.
+        near, vectors = spectrum.slowest(self.rates.links, self.killing, k)
+        far, others = spectrum.farthest(self.rates.links, self.killing, k)
+        values = np.concatenate([near, far[np.abs(1.0 + far) > 0]])
+        vectors = np.concatenate([vectors, others[:, np.abs(1.0 + far) > 0]], axis=1)
+        values, first = np.unique(np.round(values, 10), return_index=True)
+        order = np.argsort(-np.abs(1.0 + values), kind="stable")[:k]
+        rates = np.asarray(-np.log(1.0 + values[order]) + 0.0, dtype=complex)
+        return rates, vectors[:, first[order]]
 
     def _exact_rate(self, rate: float) -> float:
         return float(-np.log1p(-rate))

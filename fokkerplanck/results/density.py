@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.estimate import Estimate
+from fokkerplanck.estimate import Estimate, combine_status
 from fokkerplanck.grid import Grid, pointwise
 from fokkerplanck.results._interpolate import contract, interpolate
+from fokkerplanck.results._tails import beyond
 
 if TYPE_CHECKING:
     import xarray
@@ -59,11 +60,17 @@ class Density:
     constants: Mapping[str, float] = field(default_factory=dict)
     status: str = "ok"
     info: Mapping[str, Any] = field(default_factory=dict)
+    assumptions: tuple[str, ...] = ()
 
     def estimate(self, functional: Callable[[Density], float], unit: str = "") -> Estimate:
         """Evaluate a functional on both grids: value extrapolated, error from the difference."""
         fine = float(functional(self))
-        common: dict[str, Any] = {"unit": unit, "method": self.method, "status": self.status}
+        common: dict[str, Any] = {
+            "unit": unit,
+            "method": self.method,
+            "status": self.status,
+            "assumptions": self.assumptions,
+        }
         if self.coarse is None:
             return Estimate(fine, **common)
         ratio = self.grid.ratio(self.coarse.grid)
@@ -72,11 +79,30 @@ class Density:
     def mean(self, expression: str | Callable[..., Any], unit: str = "") -> Estimate:
         """Mean of a formula such as ``"x**2"``, or of a function that takes one array a coordinate."""
         f = pointwise(expression, self.grid.names, self.constants)
-        inside = self.estimate(lambda p: float(f(p.grid.points()) @ p.masses), unit)
-        # What may lie beyond an open end counts with the largest value that the box knows.
-        beyond = float(self.info.get("mass_beyond_open_ends", 0.0))
-        cut = beyond * float(np.abs(f(self.grid.points())).max()) if beyond else 0.0
-        return inside.with_(disc=inside.disc + cut)
+        found = self.estimate(lambda p: float(f(p.grid.points()) @ p.masses), unit)
+        values = f(self.grid.points())
+        if "replicas" in self.info:
+            variance = float(values**2 @ self.masses) - found.value**2
+            found = found.with_(stat=float(np.sqrt(max(variance, 0.0) / max(self.info["replicas"], 1.0))))
+        if "time_error" in self.info:
+            # The error of the time stepping in L1, times what the function may be where there is mass.
+            reached = self.masses > 1e-9 * self.masses.max()
+            spread = float(np.abs(values[reached] - found.value).max(initial=0.0))
+            found = found.with_(disc=found.disc + float(self.info["time_error"]) * spread)
+        if "mass_beyond_open_ends" in self.info:
+            # What lies beyond an open end counts with the function as it grows there.
+            cut = beyond(
+                self.grid,
+                np.abs(values).reshape(self.grid.shape) * self.values,
+                int(self.info.get("piled", 0)),
+            )
+            if np.isinf(cut):
+                sentence = (
+                    "the mean may be infinite: density times function does not fall off towards an open end"
+                )
+                return found.with_(status=combine_status([found.status, sentence]))
+            found = found.with_(disc=found.disc + cut)
+        return found
 
     @property
     def masses(self) -> Array:

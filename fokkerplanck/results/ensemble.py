@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.estimate import Estimate
+from fokkerplanck.estimate import Estimate, combine_status
 from fokkerplanck.grid import Grid, pointwise
 from fokkerplanck.results.density import Density
 
@@ -85,11 +85,8 @@ class Ensemble:
     def status(self) -> str:
         """``"ok"``, or how many replicas diverged."""
         bad = int(self.diverged.sum())
-        return (
-            "ok"
-            if bad == 0
-            else f"{bad} of {len(self.diverged)} replicas diverged by {self.unit[:-1]} {self.time:g}"
-        )
+        when = f"{self.unit.removesuffix('s')} {self.time:g}"
+        return "ok" if bad == 0 else f"{bad} of {len(self.diverged)} replicas diverged by {when}"
 
     def mean(self, expression: str | Callable[..., Any], unit: str = "") -> Estimate:
         """Mean of a formula in the coordinates over the replicas; nan, with the count, if any diverged.
@@ -101,24 +98,40 @@ class Ensemble:
         if self.diverged.any():
             return Estimate(float("nan"), **common)
         fine = f(self.final)
+        undefined = int((~np.isfinite(fine)).sum())
+        if undefined:
+            common["status"] = f"not finite at {undefined} of {len(fine)} replicas: {expression}"
+            return Estimate(float("nan"), **common)
         common["status"] = heavy_tail(fine)
         if self.coarse is None:
             return Estimate.from_replicas(fine, **common)
         # Weak order one: the coupled difference is the bias of the fine run, removed and quoted.
-        bias = float((fine - f(self.coarse)).mean())
-        return Estimate.from_replicas(2 * fine - f(self.coarse), disc=abs(bias), **common)
+        coarse = f(self.coarse)
+        lost = int((~np.isfinite(coarse)).sum())
+        if lost:
+            sentence = (
+                f"{lost} of {len(fine)} replicas are not finite at twice the time step, so the step bias is "
+                "unknown: give a smaller dt"
+            )
+            common["status"] = combine_status([common["status"], sentence])
+            return Estimate.from_replicas(fine, disc=float("inf"), **common)
+        bias = float((fine - coarse).mean())
+        return Estimate.from_replicas(2 * fine - coarse, disc=abs(bias), **common)
 
     def histogram(self, grid: Grid) -> Density:
-        """Histogram of the replicas on a grid; those outside the box are counted in ``.info``."""
+        """Histogram of the replicas on a grid; their number and that outside the box are in ``.info``."""
         points = grid.wrap(self.final[~self.diverged][:, [self.names.index(n) for n in grid.names]])
         counts, _ = np.histogramdd(points, bins=[a.faces for a in grid.axes])
+        outside = len(points) - int(counts.sum())
+        status = f"{outside} of {len(points)} replicas lie outside the box" if outside else "ok"
+        status = combine_status([self.status, status])
         info = {
-            "outside": float(len(points) - counts.sum()),
+            "outside": float(outside),
             "replicas": float(len(points)),
             "counts": counts,
         }
         values = counts / max(len(points), 1) / grid.cell_volume
-        return Density(grid, values, self.method, constants=self.constants, status=self.status, info=info)
+        return Density(grid, values, self.method, constants=self.constants, status=status, info=info)
 
     def to_xarray(self) -> xarray.DataArray:
         """Final states, replica by coordinate."""

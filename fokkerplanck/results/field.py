@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.estimate import Estimate
+from fokkerplanck.estimate import Estimate, combine_status
 from fokkerplanck.grid import Grid
 from fokkerplanck.results._interpolate import interpolate
 from fokkerplanck.results.density import _point
@@ -21,12 +21,25 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
+MATTERS = 1e-3  # change by the open ends above which a value is flagged
+
+
 @dataclass(frozen=True)
 class Field:
     """A function on a grid, with its twin on a coarser one.
 
-    ``values`` (grid.shape) hold nan where the function was not asked for (outside the region), and
-    `outside` is what it is known to be there. ``.at(x=..)`` gives an `Estimate`.
+    Parameters
+    ----------
+    values : (grid.shape)
+        The function at the cell centres; nan where it is not defined.
+    known : callable, optional
+        Points (n, d) to the value where it is known beforehand (outside a region), nan elsewhere.
+    solved : (grid.shape), optional
+        The cells whose values were solved for; only these are interpolated.
+    coarse : Field, optional
+        The twin from which errors are estimated.
+    shadow : Field, optional
+        The coarse twin with absorbing ends in place of open ones: where it differs, the box matters.
     """
 
     grid: Grid
@@ -34,24 +47,45 @@ class Field:
     quantity: str = ""
     unit: str = ""
     method: str = ""
-    outside: float = 0.0
     coarse: Field | None = None
     order: int = 2
     status: str = "ok"
-    info: Mapping[str, Any] = field(default_factory=dict)
+    known: Callable[[Array], Array] | None = None
+    solved: NDArray[np.bool_] | None = None
+    shadow: Field | None = None
+    assumptions: tuple[str, ...] = ()
 
     def at(self, **point: float) -> Estimate:
-        """Value at a point by local interpolation from the cells inside, extrapolated from both grids."""
+        """Value at a point: known beforehand outside the region, else interpolated from the cells inside."""
         x = _point(self.grid, point)
-        common: dict[str, Any] = {"unit": self.unit, "method": self.method, "status": self.status}
+        common: dict[str, Any] = {"unit": self.unit, "method": self.method, "assumptions": self.assumptions}
+        if self.known is not None:
+            outside = float(self.known(self.grid.wrap(x))[0])
+            if np.isfinite(outside):
+                return Estimate(outside, **common)
         fine = self._value(x)
         if self.coarse is None:
-            return Estimate(fine, **common)
+            return Estimate(fine, status=self.status, **common)
+        twin = self.coarse._value(x)
+        status = combine_status([self.status, self._influence(x, twin)])
         ratio = self.grid.ratio(self.coarse.grid)
-        return Estimate.from_refinement(fine, self.coarse._value(x), self.order, ratio, **common)
+        return Estimate.from_refinement(fine, twin, self.order, ratio, status=status, **common)
+
+    def _influence(self, x: Array, twin: float) -> str:
+        """Whether the open ends of the box change the value."""
+        if self.shadow is None:
+            return "ok"
+        change = abs(self.shadow._value(x) - twin)
+        if change <= MATTERS * max(abs(twin), 1e-300):
+            return "ok"
+        return (
+            f"the open ends of the box matter: absorbing there instead changes the value by {change:.2g}; "
+            "widen the box, or say reflecting if there is a wall"
+        )
 
     def _value(self, x: Array) -> float:
-        return float(interpolate(self.grid, np.nan_to_num(self.values), x, np.isfinite(self.values))[0])
+        valid = np.isfinite(self.values) if self.solved is None else self.solved
+        return float(interpolate(self.grid, np.nan_to_num(self.values), x, valid)[0])
 
     def to_xarray(self) -> xarray.DataArray:
         """Return a labelled array; nan outside the region."""

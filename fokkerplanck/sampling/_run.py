@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fokkerplanck.grid import is_whole
+
 Array = NDArray[np.float64]
 Progress = Callable[[float], None] | None
 
@@ -73,6 +75,6 @@ def seed_word(seed: int) -> np.uint64:
 
 def check_count(name: str, value: int, least: int = 1) -> int:
     """An integer that counts something."""
-    if int(value) != value or value < least:
-        raise ValueError(f"{name} is {value}, expected an integer of at least {least}")
+    if not is_whole(value, least):
+        raise ValueError(f"{name} is {value!r}, expected an integer of at least {least}")
     return int(value)

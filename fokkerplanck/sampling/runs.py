@@ -37,9 +37,11 @@ class Passage:
     """First exits: ``times`` (n,), in time units for paths and in steps for chains.
 
     Where neither ``exited`` nor ``diverged`` the time is the end of the run: the exit comes later. Where
-    ``diverged`` it is the time of the divergence.
+    ``diverged`` it is the time of the divergence. ``coarse``: the same replicas at twice the step with the
+    same noise (paths): their difference is the step bias.
     """
 
     times: Array
     exited: Flags
     diverged: Flags
+    coarse: Passage | None = None

@@ -32,6 +32,19 @@ def slowest(
     return rates[order], vectors[:, order]
 
 
+def farthest(
+    links: sparse.csr_array, killing: Array, k: int
+) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    """Eigenvalues (k,) of ``links - diag`` of largest modulus, and right eigenvectors (n, k)."""
+    n = links.shape[0]
+    start = np.cos(np.arange(n) * 0.7391)
+    operator = (-matrix(links, killing)).tocsr()
+    values, vectors = linalg.eigs(
+        operator, k=min(k, n - 2), which="LM", v0=start, tol=1e-10, ncv=min(n, 4 * k + 20)
+    )
+    return values, vectors
+
+
 def before_extinction(links: sparse.csr_array, killing: Array, rtol: float = 1e-12) -> tuple[float, Array]:
     """Rate of extinction and quasi-stationary masses (n,), the positive left eigenvector.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from fokkerplanck.theory.effective import EffectiveLoss, effective_loss
 from fokkerplanck.theory.escape import ESCAPE_LAWS
 from fokkerplanck.theory.modified import modified_equation
+from fokkerplanck.theory.passage import OVERSHOOT
 from fokkerplanck.theory.stability import DivergenceThresholds, divergence_thresholds
 
 __all__ = [
     "ESCAPE_LAWS",
+    "OVERSHOOT",
     "DivergenceThresholds",
     "EffectiveLoss",
     "divergence_thresholds",

@@ -131,11 +131,17 @@ def _answer(sgd: Algorithm, region: Any, x0: Mapping[str, float], law: Law, name
     problem = _pose(sgd, region, x0)
     rate, exponents, status = 0.0, [], problem.status
     for barrier in problem.barriers:
-        time, exponent, sentence = law(problem, barrier)
+        with np.errstate(over="ignore"):
+            time, exponent, sentence = law(problem, barrier)
         status = sentence if status == "ok" and sentence else status
         rate += 1 / time
         exponents.append(exponent)
     if not exponents or not rate > 0:
+        # A law that does not apply has no time (nan); a barrier of 700 and more has none that is a number.
+        if status == "ok":
+            status = (
+                f"not valid here: the barrier is {min(exponents):.3g} times the noise, beyond all numbers"
+            )
         return Estimate(float("nan"), unit="steps", method=name, assumptions=(said,), status=status)
     lowest = min(exponents)
     if status == "ok" and lowest < LOWEST_BARRIER:
@@ -174,7 +180,7 @@ def ito(sgd: Algorithm, region: Any, x0: Mapping[str, float]) -> Estimate:
 
 def _ito(problem: Problem, barrier: Barrier) -> tuple[float, float, str]:
     if len(barrier.minimum) > 1:
-        return 1.0, np.inf, 'not valid here: the Ito law is one-dimensional; use "kramers" or simulate'
+        return np.nan, np.inf, 'not valid here: the Ito law is one-dimensional; use "kramers" or simulate'
     a, b = float(barrier.minimum[0]), float(barrier.saddle[0])
     nodes, weights = np.polynomial.legendre.leggauss(200)
     points = (a + (b - a) * (1 + nodes) / 2)[:, None]
@@ -182,7 +188,7 @@ def _ito(problem: Problem, barrier: Barrier) -> tuple[float, float, str]:
     diffusion = np.array([problem.noise(p)[0, 0] for p in points]) * problem.lr / 2
     ends = problem.lr / 2 * np.array([barrier.noise_a[0, 0], barrier.noise_b[0, 0]])
     if min(diffusion.min(), ends.min()) <= 0:
-        return 1.0, np.inf, "not valid here: the noise vanishes on the way to the saddle"
+        return np.nan, np.inf, "not valid here: the noise vanishes on the way to the saddle"
     exponent = float((b - a) / 2 * weights @ (slopes / diffusion))
     front = 2 * np.pi * np.sqrt(ends[1] / (barrier.growth * barrier.hessian_a[0, 0] * ends[0]))
     return float(front * np.exp(exponent)), exponent, ""
@@ -200,7 +206,7 @@ def _kramers(problem: Problem, barrier: Barrier) -> tuple[float, float, str]:
     d = len(barrier.minimum)
     diffusion = problem.lr / 2 * float(np.trace(barrier.noise_a)) / d
     if diffusion <= 0:
-        return 1.0, np.inf, "not valid here: there is no noise at the minimum"
+        return np.nan, np.inf, "not valid here: there is no noise at the minimum"
     sentence = ""
     middle = problem.noise((barrier.minimum + barrier.saddle) / 2)
     for sigma in (barrier.noise_a, middle, barrier.noise_b):
@@ -225,7 +231,7 @@ def _mori(problem: Problem, barrier: Barrier) -> tuple[float, float, str]:
     low = problem.landscape.value(barrier.minimum)
     if low <= 0:
         return (
-            1.0,
+            np.nan,
             np.inf,
             "not valid here: the loss is not positive at the minimum, as this law needs",
         )

@@ -22,6 +22,7 @@ from fokkerplanck.theory.products import ProductExponent
 
 Array = NDArray[np.float64]
 LEAK = "no linear threshold: samples push out of the curved directions: drift or run-away along the valley"
+NO_CROSSING = "no threshold found: the Lyapunov exponent does not change sign where it was searched"
 _LARGEST_TAIL = 1e4
 
 
@@ -182,6 +183,8 @@ class DivergenceThresholds:
             if not self._usable:
                 return self._estimate(math.nan, "lr", "Lyapunov exponent")
             return self.lr_deterministic.with_(status=self._noise_status)
+        if not self._almost_sure:
+            return self._estimate(math.nan, "lr", "Lyapunov exponent").with_(status=NO_CROSSING)
         return self._almost_sure[0][1]
 
     @cached_property
@@ -199,6 +202,12 @@ class DivergenceThresholds:
         fine = 40 if self._exact else 1
         scan = np.concatenate([np.linspace(0, 8, 40 * fine + 1)[1:], np.geomspace(8, 200, 10 * fine)[1:]])
         scan /= top
+        # Strong noise: the threshold is of the order of 1/deviation. Where the exponent is drawn its sign is
+        # lost in the draws far below that.
+        lowest = (1e-3 if self._exact else 0.05) / self._spread
+        if 50 * lowest < scan[0] or (not self._exact and lowest < scan[0]):
+            below = max(2, int((50 if self._exact else 8) * math.log10(scan[0] / lowest)))
+            scan = np.concatenate([np.geomspace(lowest, scan[0], below)[:-1], scan])
         function = self._exponent_in_lr
         values = function(scan)
         if len(self.curvatures) == 1 and hasattr(self._factor, "values") and self._factor.exact:
@@ -228,6 +237,11 @@ class DivergenceThresholds:
     def _deviation(self) -> float:
         """Standard deviation of the batch curvature, one curved direction."""
         return math.sqrt(float(self.linear.scatter[0, 0, 0, 0]))
+
+    @property
+    def _spread(self) -> float:
+        """Size of the batch Hessian's deviations, any number of curved directions."""
+        return math.sqrt(float(np.linalg.norm(_operator(self.linear.scatter), 2)))
 
     @cached_property
     def _product(self) -> ProductExponent:
@@ -333,13 +347,15 @@ class DivergenceThresholds:
             margin = (sums - self.lr * products).ravel()
             square = 1 / math.sqrt(_largest(margin, self.lr * _operator(self.linear.scatter)))
         return Thresholds(
-            mean_only, self._estimate(square, unit, names[1]), self._noise_almost_sure(max(square, 1e-3))
+            mean_only, self._estimate(square, unit, names[1]), self._noise_almost_sure(square or 1e-3)
         )
 
     def _noise_almost_sure(self, start: float) -> Estimate:
         scan = start * np.geomspace(1e-3, 1e3, 600 if self._exact else 40)
         values = self._exponent_in_noise(scan)
         crossings = np.flatnonzero((values[:-1] < 0) & (values[1:] >= 0))
+        if crossings.size == 0 and values[0] < 0:
+            return self._estimate(math.nan, "noise scale", "almost sure").with_(status=NO_CROSSING)
         if crossings.size == 0:
             return self._estimate(0.0, "noise scale", "almost sure")
         k = int(crossings[0])
