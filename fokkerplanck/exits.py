@@ -174,15 +174,15 @@ def _overshoot(sgd: SGD, gen: Generator, region: str, start: Mapping[str, float]
     """What moving the edge out by the mean overshoot of a step, .5826 sqrt(2 D_n lr), adds to a mean exit, in
     steps: a chain leaves late because it is looked at only once a step."""
     level = pointwise(region, sgd.names, sgd.loss.constants, region=True)
-    coarse = gen.coarse or gen
+    coarse, sde = gen.coarse or gen, sgd.sde()
     small = 1e-5 * (gen.grid.spacing * np.array(gen.grid.shape))  # of the box
 
     def moved(*coordinates: Array) -> Array:
         x = np.stack(coordinates, axis=-1)
         slope = np.stack([(level(x + e) - level(x - e)) / (2 * e.max()) for e in np.diag(small)], axis=-1)
-        spread = np.einsum("ni,nij,nj->n", slope, sgd.sde().coefficients(x)[1], slope)
-        late: Array = level(x) + theory.OVERSHOOT * np.sqrt(2 * sgd.lr * np.maximum(spread, 0.0))
-        return late
+        spread = np.einsum("ni,nij,nj->n", slope, sde.coefficients(x)[1], slope)
+        outward: Array = level(x) + theory.OVERSHOOT * np.sqrt(2 * sgd.lr * np.maximum(spread, 0.0))
+        return outward
 
     try:
         late = coarse.exit_time(moved).at(**start).value

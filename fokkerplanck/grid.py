@@ -157,6 +157,15 @@ class Grid:
         pairs = zip(self.axes, coarse.axes, strict=True)
         return float(np.prod([b.spacing / a.spacing for a, b in pairs]) ** (1 / self.ndim))
 
+    def require_inside(self, points: Array) -> None:
+        """Refuse points (n, d) outside the box, but along periodic axes."""
+        for k, a in enumerate(self.axes):
+            bad = points[:, k][(points[:, k] < a.low) | (points[:, k] > a.high)]
+            if bad.size and not a.periodic:
+                raise ValueError(
+                    f"{a.name} = {bad[0]:g} lies outside the grid, which runs from {a.low:g} to {a.high:g}"
+                )
+
     def wrap(self, points: Array) -> Array:
         """Bring points (n, d) back into the box along periodic axes; other axes are left alone."""
         out = np.array(points, dtype=float)

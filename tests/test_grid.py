@@ -172,3 +172,12 @@ def test_auto_grid_of_a_chain_resolves_its_step(per_step: float) -> None:
     assert _beyond(grid["x"].low / exact**0.5, grid["x"].high / exact**0.5) < 1e-9
     assert sgd.transition(grid).stationary().mean("x**2").value == pytest.approx(exact, rel=1e-7)
     assert fp.Grid.auto(sgd, cells=100).shape == (100,)
+
+
+def test_auto_grid_says_when_no_even_grid_holds_the_law() -> None:
+    """Power-law tails of p ~ (1 + x²)^-2, and a drift that runs away."""
+    fat = fp.SDE(variables=("x",), drift=["-2*x"], diffusion="1 + x**2")
+    with pytest.raises(ValueError, match="too fat for one even grid"):
+        fp.Grid.auto(fat)
+    with pytest.raises(ValueError, match="no box was found"):
+        fp.Grid.auto(fp.SDE(variables=("x",), drift=["x"], diffusion="1"))

@@ -313,7 +313,7 @@ MESSAGES: list[tuple[Callable[[], Any], str]] = [
         lambda: fp.SGD(quadratic_loss(), 0.1).simulate(3, 5, (math.inf,)),
         "x0 holds values that are not finite",
     ),
-    (lambda: OU.simulate(3, 0.0, (0,)), r"t is 0\.0: give a time > 0"),
+    (lambda: OU.simulate(3, 0.0, (0,)), r"t is 0\.0: give a finite time > 0"),
     (lambda: OU.generator(fp.Grid(z=(-1, 1, 8))), "axes z, the SDE variables x"),
     (lambda: OU.generator(LINE).committor("x < 1", "x > 0"), "overlap; a committor needs them apart"),
     (lambda: OU.generator(LINE).exit_time(), "say which region is left"),

@@ -305,6 +305,7 @@ def _strength_pictures(points: tuple[Point, ...]) -> tuple[Picture, ...]:
         ax.errorbar([], [], [], fmt="o", ms=4, color=COLOURS["SGD"], capsize=2, label="SGD chains ± 1 s.e.")
         log_axis(ax.xaxis, at)
         ax.set_yscale("log")
+        ax.set_ylim(bottom=0.6 * min(p.limit.value for p in points))
         ax.set_xlabel("learning rate / batch")
         ax.set_ylabel("strength of the regularizer (loss units)")
         ax.legend(frameon=False, fontsize=8)

@@ -15,6 +15,7 @@ from fokkerplanck.solvers.linear import SolverError
 PILOT = 48  # cells an axis while searching
 ENOUGH = 1e-11  # mass that may lie beyond each end
 TURNS = 40
+PEAK = 3  # cells below which the middle of the law is no longer resolved
 
 
 def find_box(
@@ -49,6 +50,12 @@ def find_box(
             low, high = axis.faces[heavy[0]], axis.faces[heavy[-1] + 1]
             margin = axis.spacing
             wider = heavy[0] == 0 or heavy[-1] == len(m) - 1
+            if wider and (m > 0.2 * m.max()).sum() <= PEAK:
+                raise NotNormalisable(
+                    f"the tails of the law along {n} are too fat for one even grid: a box of {axis.low:.3g} "
+                    f"to {axis.high:.3g} does not hold them, and its cells no longer resolve the middle; "
+                    "give the range yourself, and mind the status"
+                )
             new = _widened(box[n], 1.5) if wider else (low - margin, high + margin)
             if wider or (new[1] - new[0]) < 0.9 * (axis.high - axis.low):
                 box[n], moved = new, True

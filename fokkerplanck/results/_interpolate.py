@@ -40,7 +40,9 @@ def interpolate(grid: Grid, values: Array, points: Array, valid: NDArray[np.bool
 
     Raises ValueError if a point lies outside the box or no window of valid cells is near it.
     """
-    points = grid.wrap(np.atleast_2d(np.asarray(points, dtype=float)))
+    points = np.atleast_2d(np.asarray(points, dtype=float))
+    grid.require_inside(points)
+    points = grid.wrap(points)
     return np.array([_at(grid, values, p, valid) for p in points])
 
 
@@ -50,6 +52,7 @@ def contract(grid: Grid, values: Array, fixed: Mapping[str, float]) -> Array:
         axis = grid.axes[k]
         if axis.name in fixed:
             x = float(fixed[axis.name])
+            Grid.from_axes([axis]).require_inside(np.array([[x]]))
             if axis.periodic:
                 x = axis.low + (x - axis.low) % (axis.high - axis.low)
             best = min(_windows(axis, x, WIDTHS[0]), key=lambda w: w.distance)
@@ -73,10 +76,6 @@ def _at(grid: Grid, values: Array, point: Array, ok: NDArray[np.bool_] | None) -
 
 def _windows(axis: Axis, x: float, width: int) -> list[Window]:
     """Windows of `width` neighbouring cells near x."""
-    if not axis.low <= x <= axis.high:
-        raise ValueError(
-            f"{axis.name} = {x:g} lies outside the grid, which runs from {axis.low:g} to {axis.high:g}"
-        )
     position = (x - axis.low) / axis.spacing - 0.5
     width = min(width, axis.cells)
     nearest = round(position - 0.5 * (width - 1))

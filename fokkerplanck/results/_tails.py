@@ -21,8 +21,9 @@ def tail(axis: Axis, marginal: Array, mean: float, last: int, before: int) -> fl
     m, r = float(marginal[last]), abs(float(axis.centres[last]) - mean)
     if m <= NEGLIGIBLE * float(marginal.sum()):
         return 0.0
-    r_before = abs(float(axis.centres[before]) - mean)
-    slope = -np.log(m / float(marginal[before])) / np.log(r / r_before) if r > r_before > 0 else 0.0
+    m_before, r_before = float(marginal[before]), abs(float(axis.centres[before]) - mean)
+    falls = r > r_before > 0 and m_before > m
+    slope = np.log(m_before / m) / np.log(r / r_before) if falls else 0.0
     return m * r / (slope - 1.0) if slope > 1.0 else np.inf
 
 

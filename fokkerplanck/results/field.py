@@ -58,6 +58,7 @@ class Field:
     def at(self, **point: float) -> Estimate:
         """Value at a point: known beforehand outside the region, else interpolated from the cells inside."""
         x = _point(self.grid, point)
+        self.grid.require_inside(x)
         common: dict[str, Any] = {"unit": self.unit, "method": self.method, "assumptions": self.assumptions}
         if self.known is not None:
             outside = float(self.known(self.grid.wrap(x))[0])
@@ -104,8 +105,9 @@ class Field:
         )
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw a curve in one dimension, a map in two; blank outside the region."""
+        """Draw a curve in one dimension, a map in two; blank where nothing was solved for."""
         from fokkerplanck import plotting
 
         label = self.quantity + (f" ({self.unit})" if self.unit else "")
-        return plotting.draw_on_grid(self.grid, self.values, label, ax=ax, **options)
+        shown = self.values if self.solved is None else np.where(self.solved, self.values, np.nan)
+        return plotting.draw_on_grid(self.grid, shown, label, ax=ax, **options)
