@@ -85,14 +85,14 @@ def _valley(setting: Setting) -> Comparison:
         for n, e in entries
     ]
     points = [own]
-    for k, (a, b) in enumerate(SCAN):
+    for k, (a, b) in enumerate(SCAN[: setting.effort.scanned]):
         batch = setting.sgd.batch * b
         if abs(batch - round(batch)) > 1e-9:
             continue
         sgd = setting.sgd.with_(lr=lr * a, batch=round(batch))
         time = attempt(lambda sgd=sgd: _by_density(setting, sgd), "density", "time")  # type: ignore[misc]
         points.append(_measure(setting, sgd, time, setting.effort.scan_exits, 101 + k))
-        setting.report(0.6 + 0.4 * (k + 1) / len(SCAN))
+        setting.report(0.6 + 0.4 * (k + 1) / setting.effort.scanned)
     rows += _scaling_rows(points)
     data = {} if field is None else {"exit_time": field}
     return Comparison(

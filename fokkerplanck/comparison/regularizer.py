@@ -26,7 +26,7 @@ QUESTION = "What regularizer does SGD add?"
 
 # (lr, batch) scanned, in multiples of the setting's own. Equal multiples share one SDE.
 SHARED = ((1.0, 1.0), (0.4, 0.4), (0.1, 0.1))
-SCAN = ((0.25, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.5), (1.0, 2.0), (1.0, 4.0))
+SCAN = ((2.0, 1.0), (1.0, 4.0), (0.25, 1.0), (0.5, 1.0), (1.0, 0.5), (1.0, 2.0))
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def require_regularizer(setting: Setting) -> None:
 def scan(setting: Setting) -> tuple[Point, ...]:
     """Strengths over learning rate and batch, the setting's own first."""
     pairs = []
-    for a, b in (*SHARED, *SCAN):
+    for a, b in (*SHARED, *SCAN[: setting.effort.scanned]):
         batch = setting.sgd.batch * b
         if abs(batch - round(batch)) < 1e-9 and round(batch) >= 1:
             pairs.append((setting.sgd.lr * a, round(batch)))

@@ -35,21 +35,23 @@ class Effort:
     snapshots: int = 3
     cells: int = 256
     cells_per_step: float = 1.2
+    scanned: int = 6  # settings of (lr, batch) beside the own one and those that share its SDE
 
 
 FULL = Effort()
 QUICK = Effort(
-    chains=2_000,
-    strength_chains=1_000,
-    exits=500,
-    path_exits=32,
-    scan_exits=100,
-    stability_chains=40,
+    chains=1_200,
+    strength_chains=600,
+    exits=300,
+    path_exits=16,
+    scan_exits=50,
+    stability_chains=30,
     stability_steps=10_000,
     burn_in=2_000,
-    snapshots=4,
-    cells=128,
+    snapshots=2,
+    cells=96,
     cells_per_step=1.0,
+    scanned=2,
 )
 
 

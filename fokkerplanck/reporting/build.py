@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,8 +97,8 @@ def report(
     model : Model or path
         A model, or its file.
     out : path, optional
-        Folder for `report.html`, `*.png`, `results.nc` and `results.json`. They are written after every
-        question with status ``"partial"``, so that an interrupted run leaves whole files.
+        Folder for `report.html`, `*.png`, `results.nc` and `results.json`. They are written as questions are
+        answered, with status ``"partial"``, so that an interrupted or killed run leaves whole files.
     quick : bool
         Fewer replicas and coarser grids: larger errors, in seconds.
     progress : callable, optional
@@ -123,14 +125,24 @@ def report(
     def so_far(status: str) -> Report:
         return Report(model, tuple(done), _headline(done), provenance_of(model, quick, seed), status, drawn)
 
-    saved = 0
+    saved, cost, last = 0, 0.0, -math.inf
+
+    def keep() -> None:
+        nonlocal saved, cost, last
+        began = time.monotonic()
+        if folder is not None and len(done) > saved:
+            so_far(PARTIAL).save(folder)
+            saved, last = len(done), time.monotonic()
+            cost = last - began
+
     try:
         for answer in comparison.answers(model, quick=quick, progress=progress, seed=seed):
             done.append(answer)
-            if folder is not None:
-                so_far(PARTIAL).save(folder)
-                saved = len(done)
+            # Writing takes no more than a fifth of the time: quick questions wait for the next ones.
+            if time.monotonic() - last > 4 * cost:
+                keep()
     except BaseException as error:
+        keep()
         error.add_note(_left_behind(folder, saved))
         raise
     result = so_far(COMPLETE)
