@@ -40,7 +40,6 @@ class Step:
     shift: Array
     weight: Array
     covariance: Array
-    exact: bool = True
 
 
 class TransitionOperator(MarkovOperator):
