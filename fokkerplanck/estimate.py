@@ -81,18 +81,19 @@ class Estimate:
     ) -> Estimate:
         r"""Richardson extrapolation of two grids whose spacings differ by `ratio`.
 
-        The quoted error is the correction of second order, :math:`|f_h - f_{rh}|/(r^2 - 1)`, that of
-        the value *before* extrapolation; only a second-order value is extrapolated. Grids that hardly
-        differ (ratio below 1.5) quote their whole difference, and a scheme of first order, which is lost
-        at some cells only and so hardly ever clean, three times it.
+        A clean scheme of order p = 1 or 2 is extrapolated, and the quoted error is that of the value *before*
+        extrapolation, :math:`|f_h - f_{rh}|/(r^p - 1)`. One of higher order keeps its value and quotes the
+        error of second order. Where no order is clean (``order = 0``: one that is lost at some cells only)
+        the error is three times the difference, and where the grids hardly differ (ratio below 1.5) at
+        least the whole of it; neither is extrapolated.
         """
         difference = abs(fine - coarse)
-        if order < 2:
+        if order == 0:
             return cls(float(fine), disc=float(3 * difference), **fields)
         if ratio < 1.5:
             return cls(float(fine), disc=float(difference), **fields)
-        correction = (fine - coarse) / (ratio**2 - 1.0)
-        value = fine + correction if order == 2 else fine
+        correction = (fine - coarse) / (ratio ** min(order, 2) - 1.0)
+        value = fine + correction if order <= 2 else fine
         return cls(float(value), disc=float(abs(correction)), **fields)
 
     def with_(self, **fields: Any) -> Estimate:

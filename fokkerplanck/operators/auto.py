@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fokkerplanck.grid import Grid
+from fokkerplanck.operators import equilibrium
 from fokkerplanck.operators.edges import NotNormalisable
 from fokkerplanck.operators.generator import Generator
 from fokkerplanck.solvers.linear import SolverError
@@ -38,7 +39,7 @@ def find_box(
 
     for _ in range(TURNS):
         try:
-            density = build(grid(PILOT))._stationary_density(None)
+            density = equilibrium.on_one_grid(build(grid(PILOT)), None)
         except (NotNormalisable, SolverError):
             box |= {n: _widened(box[n], 1.7) for n in free}
             continue

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from fokkerplanck.estimate import NotValidHere
 from fokkerplanck.grid import Grid, Level
-from fokkerplanck.operators.markov import MarkovOperator, Restriction, restrict
+from fokkerplanck.operators.markov import MarkovOperator
+from fokkerplanck.operators.restriction import Restriction, restrict
 from fokkerplanck.operators.selling import Directions, decompose
 from fokkerplanck.operators.stencil import Sink, assemble
 
@@ -188,10 +189,10 @@ def check_periodic(grid: Grid, coefficients: Coefficients) -> None:
 
 
 def _order(grid: Grid, directions: Directions) -> int:
-    """First order where a wall drops links that are not parallel to an axis, else second."""
+    """No clean order (0) where a wall drops links that are not parallel to an axis, else second."""
     slanted = (directions.weight > 0) & ((directions.offset != 0).sum(axis=2) > 1)
     walls = any("reflecting" in a.ends for a in grid.axes)
-    return 1 if walls and bool(slanted.any()) else 2
+    return 0 if walls and bool(slanted.any()) else 2
 
 
 def _name(grid: Grid, point: Array) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,26 +12,16 @@ from scipy import sparse
 
 from fokkerplanck.estimate import Estimate
 from fokkerplanck.grid import Grid, Level, inside, pointwise
-from fokkerplanck.operators.edges import behind_walls, check_open_ends, status_of
+from fokkerplanck.operators import equilibrium, history, passage, relaxation
+from fokkerplanck.operators.edges import behind_walls
+from fokkerplanck.operators.restriction import Restriction
 from fokkerplanck.operators.stencil import Rates, Sink
 from fokkerplanck.results import Density, Field, Spectrum
-from fokkerplanck.results.field import MATTERS
-from fokkerplanck.solvers import evolution, spectrum, stationary
-from fokkerplanck.solvers.linear import KilledSolver
+from fokkerplanck.solvers import evolution, spectrum
 
 Array = NDArray[np.float64]
 
 SMALLEST_TWIN = 8  # cells an axis below which a coarser grid says nothing
-
-
-@dataclass(frozen=True)
-class Restriction:
-    """The chain inside a region: rates between its ``cells`` (m,) and killing at its edge (m, sinks)."""
-
-    cells: NDArray[np.int64]
-    links: sparse.csr_array
-    killing: Array
-    companion: tuple[sparse.csr_array, Array] | None = None
 
 
 class MarkovOperator:
@@ -106,20 +95,6 @@ class MarkovOperator:
 
     # -- questions ----------------------------------------------------------------------------
 
-    @cached_property
-    def _stationary_masses(self) -> Array:
-        reference = None
-        if self.coarse is not None:
-            heavy = self.coarse._stationary_masses.reshape(self.coarse.grid.shape)
-            cell = np.unravel_index(int(np.argmax(heavy)), heavy.shape)
-            shape = zip(cell, self.coarse.grid.shape, self.grid.shape, strict=True)
-            reference = int(
-                np.ravel_multi_index(
-                    [min(int((c + 0.5) * n / m), n - 1) for c, m, n in shape], self.grid.shape
-                )
-            )
-        return stationary.stationary(self.rates.links, reference, self._companion)
-
     def stationary(self) -> Density:
         """Stationary density.
 
@@ -129,31 +104,7 @@ class MarkovOperator:
             If an end absorbs (ask for `quasi_stationary`), or the law cannot be normalised on all of
             space, seen from its slope at the open ends.
         """
-        if self.absorbing:
-            raise ValueError(
-                "an end of the box absorbs, so there is no stationary law; ask for quasi_stationary()"
-            )
-        coarse = None if self.coarse is None else self.coarse._stationary_density(None)
-        return self._stationary_density(coarse)
-
-    def _stationary_density(self, coarse: Density | None) -> Density:
-        masses = self._stationary_masses
-        values = masses.reshape(self.grid.shape) / self.grid.cell_volume
-        status, beyond = check_open_ends(self.grid, values, self.piles_up)
-        info = {
-            "residual": stationary.residual(self.rates.links, masses),
-            "mass_beyond_open_ends": beyond,
-            "smallest": float(values.min()),
-            "mass_error": abs(float(masses.sum()) - 1.0),
-            "piled": int(self.piles_up),
-        }
-        return self._density(values, coarse, status, info)
-
-    def _density(
-        self, values: Array, coarse: Density | None, status: str = "ok", info: Mapping[str, Any] | None = None
-    ) -> Density:
-        facts = (self.order, self.constants, status, info or {}, self.assumptions)
-        return Density(self.grid, values, self.method, coarse, *facts)
+        return equilibrium.density(self)
 
     def exit_time(self, region: str | Callable[..., Any] | None = None) -> Field:
         """Mean time to leave a region from each of its points; ``T = 0`` outside.
@@ -163,43 +114,11 @@ class MarkovOperator:
         region : str
             True inside, such as ``"x < 1"``. Without one, the time until an absorbing end is reached.
         """
-        level = self._level(region)
-
-        def solve(op: MarkovOperator) -> tuple[Array, str]:
-            r = op._restriction(level, None, 1)
-            _require_exit(r)
-            t = KilledSolver(r.links, r.killing.sum(axis=1), r.companion).backward(np.ones(len(r.cells)))
-            return op._scatter(r.cells, t), _reliability(r, t)
-
-        def known(x: Array) -> Array:
-            return np.full(len(x), np.nan) if level is None else np.where(level(x) > 0, np.nan, 0.0)
-
-        return self._field(solve, "mean exit time", self.unit, known)
+        return passage.exit_time(self, self._level(region))
 
     def committor(self, source: str, target: str) -> Field:
         """Probability to reach the region `target` before the region `source`, from every point."""
-        from_, to = self._level(source), self._level(target)
-        if from_ is None or to is None:
-            raise ValueError("a committor needs two regions, such as committor('x < -0.9', 'x > 0.9')")
-        inside(from_, self.grid, "source region"), inside(to, self.grid, "target region")
-        if ((from_(self.grid.points()) > 0) & (to(self.grid.points()) > 0)).any():
-            raise ValueError(f"the regions {source!r} and {target!r} overlap; a committor needs them apart")
-
-        def between(x: Array) -> Array:
-            return -np.maximum(from_(x), to(x))
-
-        def sink(x: Array) -> NDArray[np.int64]:
-            return np.asarray(to(x) > from_(x), dtype=np.int64)
-
-        def solve(op: MarkovOperator) -> tuple[Array, str]:
-            r = op._restriction(between, sink, 2)
-            q = KilledSolver(r.links, r.killing.sum(axis=1), r.companion).backward(r.killing[:, 1])
-            return op._scatter(r.cells, q), "ok"
-
-        def known(x: Array) -> Array:
-            return np.where(to(x) > 0, 1.0, np.where(from_(x) > 0, 0.0, np.nan))
-
-        return self._field(solve, "committor", "", known)
+        return passage.committor(self, *passage.two_regions(self, source, target))
 
     def evolve(
         self, start: Density | str | Callable[..., Any], times: ArrayLike, rtol: float = 1e-5
@@ -209,90 +128,30 @@ class MarkovOperator:
         Mass is conserved to rounding and densities stay non-negative; ``.info["time_error"]`` is the
         error of the time stepping in L1.
         """
-        wanted = np.atleast_1d(np.asarray(times, dtype=float))
-        if (np.diff(wanted) < 0).any() or (wanted < 0).any():
-            raise ValueError(f"times must ascend from 0, got {wanted.tolist()}")
-        twins = None if self.coarse is None else self.coarse._evolve(start, wanted, rtol)
-        fine = self._evolve(start, wanted, rtol)
-        return [replace(p, coarse=None if twins is None else twins[i]) for i, p in enumerate(fine)]
+        return history.evolve(self, start, times, rtol)
 
-    def _evolve(self, start: Density | str | Callable[..., Any], times: Array, rtol: float) -> list[Density]:
-        p0 = self._starting_masses(start)
-        run = self._march(p0, times, rtol)
-        densities = []
-        for p, error in zip(run.masses, run.errors, strict=True):
-            info = {"time_error": float(error), "mass": float(p.sum()), "fallback": run.fallback}
-            values = p.reshape(self.grid.shape) / self.grid.cell_volume
-            status, beyond = status_of(self.grid, values, self.piles_up)
-            info |= {"mass_beyond_open_ends": beyond, "piled": int(self.piles_up)}
-            densities.append(self._density(values, None, status, info))
-        return densities
+    def quasi_stationary(self, region: str | None = None) -> tuple[Density, Estimate]:
+        """Law of the survivors in a region, and the rate at which they leave it: (Density, Estimate)."""
+        return relaxation.quasi_stationary(self, self._level(region))
+
+    def spectrum(self, k: int = 6) -> Spectrum:
+        """Return the `k` slowest rates of relaxation, each an Estimate, with frequencies and modes."""
+        return relaxation.slowest(self, k)
+
+    # -- what the answers are made with -------------------------------------------------------
+
+    @cached_property
+    def _stationary_masses(self) -> Array:
+        return equilibrium.masses(self)
 
     def _march(self, p0: Array, times: Array, rtol: float) -> evolution.Evolved:
         return evolution.evolve(self.rates.links, self.killing, p0, times, rtol)
 
-    def quasi_stationary(self, region: str | None = None) -> tuple[Density, Estimate]:
-        """Law of the survivors in a region, and the rate at which they leave it: (Density, Estimate)."""
-        level = self._level(region)
-
-        def solve(op: MarkovOperator) -> tuple[float, Array]:
-            r = op._restriction(level, None, 1)
-            _require_exit(r)
-            rate, p = spectrum.before_extinction(r.links, r.killing.sum(axis=1))
-            return op._exact_rate(rate), np.nan_to_num(op._scatter(r.cells, p)) / op.grid.cell_volume
-
-        rate, values = solve(self)
-        common: dict[str, Any] = {
-            "unit": f"1/{self.unit}",
-            "method": self.method,
-            "assumptions": self.assumptions,
-        }
-        if self.coarse is None:
-            return self._density(values, None), Estimate(rate, **common)
-        rate_coarse, values_coarse = solve(self.coarse)
-        status = "ok"
-        if self._shadow is not None:
-            change = abs(solve(self._shadow)[0] - rate_coarse)
-            if change > MATTERS * rate_coarse:
-                status = f"the open ends of the box matter: absorbing there changes the rate by {change:.2g}"
-        density = self._density(values, self.coarse._density(values_coarse, None), status)
-        ratio = self.grid.ratio(self.coarse.grid)
-        return density, Estimate.from_refinement(
-            rate, rate_coarse, self.order, ratio, status=status, **common
-        )
-
-    def spectrum(self, k: int = 6) -> Spectrum:
-        """Return the `k` slowest rates of relaxation, each an Estimate, with frequencies and modes."""
-        decay, vectors = self._modes(k)
-        twins, ratio, status = decay, 2.0, "ok"
-        if self.coarse is not None:
-            twins = self.coarse._modes(k)[0]
-            ratio = self.grid.ratio(self.coarse.grid)
-            if self._shadow is not None:
-                change = float(np.abs(np.sort(self._shadow._modes(k)[0].real) - np.sort(twins.real)).max())
-                if change > MATTERS * float(np.abs(twins.real).max()):
-                    status = (
-                        f"the open ends of the box matter: absorbing there changes a rate by {change:.2g}"
-                    )
-        common: dict[str, Any] = {
-            "unit": f"1/{self.unit}",
-            "method": self.method,
-            "assumptions": self.assumptions,
-        }
-
-        def refined(a: float, b: float) -> Estimate:
-            return Estimate.from_refinement(a, b, self.order, ratio, status=status, **common)
-
-        # Pairs conjugate to each other may come in either order on the two grids.
-        rates = tuple(refined(a.real, b.real) for a, b in zip(decay, twins, strict=True))
-        frequencies = tuple(
-            refined(a.imag, abs(b.imag) * np.sign(a.imag)) for a, b in zip(decay, twins, strict=True)
-        )
-        peak = np.abs(vectors).max(axis=0)
-        modes = (vectors / peak).T.reshape((-1, *self.grid.shape))
-        return Spectrum(self.grid, rates, frequencies, modes)
-
-    # -- helpers ------------------------------------------------------------------------------
+    def _density(
+        self, values: Array, coarse: Density | None, status: str = "ok", info: Mapping[str, Any] | None = None
+    ) -> Density:
+        facts = (self.order, self.constants, status, info or {}, self.assumptions)
+        return Density(self.grid, values, self.method, coarse, *facts)
 
     def _modes(self, k: int) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
         """Return the slowest rates of relaxation (k,), by real part, and their right eigenvectors (n, k)."""
@@ -329,48 +188,3 @@ class MarkovOperator:
         if self.coarse is None:
             return field(self)
         return field(self, field(self.coarse), None if self._shadow is None else field(self._shadow))
-
-    def _starting_masses(self, start: Density | str | Callable[..., Any]) -> Array:
-        if isinstance(start, Density):
-            if start.grid == self.grid:
-                return start.masses
-            if start.coarse is not None and start.coarse.grid == self.grid:
-                return start.coarse.masses
-            if start.grid.coarsen() == self.grid:
-                return _pool(start, self.grid)
-            raise ValueError(f"the starting density lives on {start.grid!r}, the operator on {self.grid!r}")
-        masses = pointwise(start, self.grid.names, self.constants)(self.grid.points())
-        if not np.isfinite(masses).all() or masses.min() < 0 or masses.sum() <= 0:
-            raise ValueError("the starting density must be finite, nowhere negative and somewhere positive")
-        return np.asarray(masses / masses.sum())
-
-
-def _pool(start: Density, grid: Grid) -> Array:
-    """Masses on the coarse twin: each fine cell goes to the coarse cell that holds its centre."""
-    cells = []
-    for a in grid.axes:
-        position = (start.grid[a.name].centres - a.low) / a.spacing
-        cells.append(np.minimum(position.astype(int), a.cells - 1))
-    out = np.zeros(grid.shape)
-    np.add.at(out, np.ix_(*cells), start.masses.reshape(start.grid.shape))
-    return out.ravel()
-
-
-def _require_exit(r: Restriction) -> None:
-    if not r.killing.any():
-        raise ValueError("nothing leaves the region: its edge lies nowhere that the process can reach")
-
-
-def _reliability(r: Restriction, t: Array) -> str:
-    """Rounding of the diagonal acts like a killing rate: say so where it rivals the real one."""
-    fastest = float(np.asarray(r.links.sum(axis=1)).max())
-    loss = np.finfo(float).eps * fastest * float(np.max(t))
-    if loss < 1e-3:
-        return "ok"
-    return f"rounding may change the time by {min(loss, 1.0):.0%}: the barrier is too high for this solver"
-
-
-def restrict(level: Level | None, grid: Grid, rates: Rates) -> Restriction:
-    """Keep the cells inside; `rates` already hold the cut links."""
-    cells = np.arange(grid.size) if level is None else np.flatnonzero(level(grid.points()) > 0)
-    return Restriction(cells, rates.links[cells, :][:, cells].tocsr(), rates.killing[cells])

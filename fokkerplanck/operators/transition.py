@@ -14,7 +14,8 @@ from fokkerplanck._kernels import lattice
 from fokkerplanck.estimate import NotValidHere
 from fokkerplanck.grid import Grid, Level
 from fokkerplanck.operators.cells import split
-from fokkerplanck.operators.markov import SMALLEST_TWIN, MarkovOperator, Restriction
+from fokkerplanck.operators.markov import SMALLEST_TWIN, MarkovOperator
+from fokkerplanck.operators.restriction import Restriction
 from fokkerplanck.operators.selling import decompose
 from fokkerplanck.operators.stencil import Rates, Sink, assemble
 from fokkerplanck.solvers import evolution, spectrum
