@@ -2,52 +2,101 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.operators.edges import check_open_ends
+from fokkerplanck.operators.refinement import refined
 from fokkerplanck.results import Density
-from fokkerplanck.solvers import stationary
+from fokkerplanck.solvers import multigrid, stationary
+from fokkerplanck.solvers.linear import SolverError
+from fokkerplanck.solvers.metastable import slowest_exchange
 
 if TYPE_CHECKING:
     from fokkerplanck.operators.markov import MarkovOperator
 
 Array = NDArray[np.float64]
 
+SOLVERS = ("multigrid", "direct")
+FEW = 5000  # cells up to which a direct solve is quickest
+MOST = 300_000  # cells up to which one is affordable where cycles cannot be trusted
+# Exchange between wells, relative to the fastest rate, below which the rounding of the cycles would hide it.
+SLOWEST = 1e-14
 
-def density(op: MarkovOperator) -> Density:
+
+@dataclass(frozen=True)
+class Law:
+    """Stationary masses of the cells (n,), who found them, the error in L1 that the solver left, and the
+    relative rate of the slowest exchange between heavy parts, as seen on the coarsest grid."""
+
+    masses: Array
+    solver: str
+    error: float = 0.0
+    exchange: float = 1.0
+
+
+def density(op: MarkovOperator, solver: str | None = None) -> Density:
     """Stationary density with its coarse twin."""
+    if solver not in (None, *SOLVERS):
+        raise ValueError(f"solver is {solver!r}; expected one of {', '.join(SOLVERS)}, or None to choose")
     if op.absorbing:
         raise ValueError(
             "an end of the box absorbs, so there is no stationary law; ask for quasi_stationary()"
         )
-    return on_one_grid(op, None if op.coarse is None else on_one_grid(op.coarse, None))
+    return on_one_grid(op, None if op.coarse is None else on_one_grid(op.coarse, None), solver)
 
 
-def on_one_grid(op: MarkovOperator, coarse: Density | None) -> Density:
+def on_one_grid(op: MarkovOperator, coarse: Density | None, solver: str | None = None) -> Density:
     """Stationary density on the operator's own grid, with what is known about its quality."""
-    masses = op._stationary_masses
-    values = masses.reshape(op.grid.shape) / op.grid.cell_volume
+    found = op._law if solver is None else law(op, solver)
+    values = found.masses.reshape(op.grid.shape) / op.grid.cell_volume
     status, beyond = check_open_ends(op.grid, values, op.piles_up)
     info = {
-        "residual": stationary.residual(op.rates.links, masses),
+        "solver": found.solver,
+        "solver_error": found.error,
+        "residual": stationary.residual(op.rates.links, found.masses),
         "mass_beyond_open_ends": beyond,
         "smallest": float(values.min()),
-        "mass_error": abs(float(masses.sum()) - 1.0),
+        "mass_error": abs(float(found.masses.sum()) - 1.0),
         "piled": int(op.piles_up),
     }
     return op._density(values, coarse, status, info)
 
 
-def masses(op: MarkovOperator) -> Array:
-    """Masses of the cells (n,), from the rates; the coarse twin says where much of the mass lies."""
+def law(op: MarkovOperator, solver: str | None = None) -> Law:
+    """By multigrid from the coarse twin; directly where cells are few or wells hardly exchange mass."""
+    if op.coarse is None or op.grid.ndim == 1 or op.grid.size <= FEW:
+        return _direct(op)
+    twin = op.coarse._law
+    if solver == "multigrid" or (solver is None and twin.exchange > SLOWEST):
+        guess = refined(twin.masses, op.coarse.grid, op.grid)
+        try:
+            found = multigrid.stationary(op.rates.links, guess)
+            return Law(found.masses, "multigrid", found.error, twin.exchange)
+        except SolverError:
+            if op.grid.size > MOST:
+                raise
+    elif solver is None and op.grid.size > MOST:
+        raise SolverError(
+            f"parts of the law exchange mass at {twin.exchange:.1e} of the fastest rate, too slowly for "
+            f"multigrid, and {op.grid.size} cells are too many to solve directly; take at most {MOST} cells"
+        )
+    return _direct(op)
+
+
+def _direct(op: MarkovOperator) -> Law:
     reference = None
     if op.coarse is not None:
-        heavy = op.coarse._stationary_masses.reshape(op.coarse.grid.shape)
+        heavy = op.coarse._law.masses.reshape(op.coarse.grid.shape)
         cell = np.unravel_index(int(np.argmax(heavy)), heavy.shape)
         shape = zip(cell, op.coarse.grid.shape, op.grid.shape, strict=True)
         nearest = [min(int((c + 0.5) * n / m), n - 1) for c, m, n in shape]
         reference = int(np.ravel_multi_index(nearest, op.grid.shape))
-    return stationary.stationary(op.rates.links, reference, op._companion)
+    masses = stationary.stationary(op.rates.links, reference, op._companion)
+    if op.coarse is not None and op.grid.size > FEW:
+        return Law(masses, "direct", 0.0, op.coarse._law.exchange)
+    exchange = slowest_exchange(op.rates.links, masses)
+    return Law(masses, "direct", 0.0, exchange)

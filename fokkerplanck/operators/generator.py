@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.estimate import NotValidHere
 from fokkerplanck.grid import Grid, Level
+from fokkerplanck.operators.equilibrium import Law
 from fokkerplanck.operators.markov import MarkovOperator
 from fokkerplanck.operators.restriction import Restriction, restrict
 from fokkerplanck.operators.selling import Directions, decompose
@@ -86,12 +87,12 @@ class Generator(MarkovOperator):
         return Generator(grid, self._coefficients, self._potential, self.constants)
 
     @cached_property
-    def _stationary_masses(self) -> Array:
+    def _law(self) -> Law:
         # With a potential the law needs no solve, and is exact however high its barriers are.
         if self._u is None:
-            return super()._stationary_masses
+            return super()._law
         p = np.exp(self._u.min() - self._u)
-        return np.asarray(p / p.sum())
+        return Law(p / p.sum(), "potential")
 
     def _restriction(self, level: Level | None, sink: Sink | None, sinks: int) -> Restriction:
         rates = assemble(self.grid, self._directions, self._z, self._u, level, sink, sinks)

@@ -14,6 +14,7 @@ from fokkerplanck.estimate import Estimate
 from fokkerplanck.grid import Grid, Level, inside, pointwise
 from fokkerplanck.operators import equilibrium, history, passage, relaxation
 from fokkerplanck.operators.edges import behind_walls
+from fokkerplanck.operators.equilibrium import Law
 from fokkerplanck.operators.restriction import Restriction
 from fokkerplanck.operators.stencil import Rates, Sink
 from fokkerplanck.results import Density, Field, Spectrum
@@ -95,8 +96,14 @@ class MarkovOperator:
 
     # -- questions ----------------------------------------------------------------------------
 
-    def stationary(self) -> Density:
+    def stationary(self, solver: str | None = None) -> Density:
         """Stationary density.
+
+        Parameters
+        ----------
+        solver : str, optional
+            ``"multigrid"``, or ``"direct"``, which eliminates cell after cell. By default cells are
+            eliminated where there are few, and where wells exchange mass too slowly for the other.
 
         Raises
         ------
@@ -104,7 +111,7 @@ class MarkovOperator:
             If an end absorbs (ask for `quasi_stationary`), or the law cannot be normalised on all of
             space, seen from its slope at the open ends.
         """
-        return equilibrium.density(self)
+        return equilibrium.density(self, solver)
 
     def exit_time(self, region: str | Callable[..., Any] | None = None) -> Field:
         """Mean time to leave a region from each of its points; ``T = 0`` outside.
@@ -141,8 +148,8 @@ class MarkovOperator:
     # -- what the answers are made with -------------------------------------------------------
 
     @cached_property
-    def _stationary_masses(self) -> Array:
-        return equilibrium.masses(self)
+    def _law(self) -> Law:
+        return equilibrium.law(self)
 
     def _march(self, p0: Array, times: Array, rtol: float) -> evolution.Evolved:
         return evolution.evolve(self.rates.links, self.killing, p0, times, rtol)
