@@ -70,7 +70,7 @@ def test_wells_are_weighed_across_high_barriers(barrier: float, honest: float, s
 @pytest.mark.parametrize("barrier", [5.0, 25.0, 60.0, 200.0])
 def test_slowest_exchange(barrier: float) -> None:
     """The rate over the saddle, against an eigenvalue where that can be had, else against Arrhenius."""
-    u = two_wells(48, barrier)
+    u = two_wells(20, barrier)
     links = lattice(u.shape, u)
     rate = slowest_exchange(links, law(u))
     fastest = np.asarray(links.sum(axis=1)).max()

@@ -9,6 +9,7 @@ from fokkerplanck._kernels._jit import serial
 
 Array = NDArray[np.float64]
 
+BLOCK = 1024  # numbers of an array that stay in the nearest cache
 FARTHEST = 1.8  # of a logarithm, a step: the fraction below has its pole at 2
 
 
@@ -39,29 +40,37 @@ def products(p: Array, change: Array, f: Array, gram: Array, right: Array) -> No
     m, n = change.shape
     gram[:] = 0.0
     right[:] = 0.0
-    for k in range(m):
-        total = 0.0
-        for i in range(n):
-            total += p[i] * change[k, i] * f[i]
-        right[k] = total
-        for other in range(k + 1):
+    weighted = np.empty(BLOCK)
+    for first in range(0, n, BLOCK):
+        size = min(BLOCK, n - first)
+        for k in range(m):
             total = 0.0
-            for i in range(n):
-                total += p[i] * change[k, i] * change[other, i]
-            gram[k, other] = gram[other, k] = total
+            for i in range(size):
+                weighted[i] = p[first + i] * change[k, first + i]
+                total += weighted[i] * f[first + i]
+            right[k] += total
+            for other in range(k + 1):
+                total = 0.0
+                for i in range(size):
+                    total += weighted[i] * change[other, first + i]
+                gram[k, other] += total
+    for k in range(m):
+        for other in range(k):
+            gram[other, k] = gram[k, other]
 
 
 @serial
-def advance(p: Array, f: Array, step: Array, change: Array, weight: Array, taken: Array) -> None:
-    """Multiply p by ``exp(f - sum_k weight_k (step_k + change_k))``; `taken` gets the exponent."""
-    mass = 0.0
-    for i in range(p.size):
-        u = f[i]
+def advance(p: Array, f: Array, shift: Array, weight: Array) -> None:
+    """Multiply p by ``exp(f - sum_k weight_k shift_k)``; f becomes the exponent."""
+    n, mass = p.size, 0.0
+    for first in range(0, n, BLOCK):
+        last = min(first + BLOCK, n)
         for k in range(weight.size):
-            u -= weight[k] * (step[k, i] + change[k, i])
-        u = min(max(u, -FARTHEST), FARTHEST)
-        taken[i] = u
-        p[i] *= (2.0 + u) / (2.0 - u)
-        mass += p[i]
-    for i in range(p.size):
+            for i in range(first, last):
+                f[i] -= weight[k] * shift[k, i]
+        for i in range(first, last):
+            f[i] = min(max(f[i], -FARTHEST), FARTHEST)
+            p[i] *= (2.0 + f[i]) / (2.0 - f[i])
+            mass += p[i]
+    for i in range(n):
         p[i] /= mass

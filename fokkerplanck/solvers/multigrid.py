@@ -88,13 +88,12 @@ def require_one_law(links: sparse.csr_array) -> None:
 
 
 class _Mixer:
-    """The last steps taken and the changes of the correction that they made."""
+    """What the last steps did to the correction (`change`), and the steps and changes together (`shift`)."""
 
     def __init__(self, n: int):
-        self._step, self._change = np.empty((MEMORY, n)), np.empty((MEMORY, n))
+        self._shift, self._change = np.empty((MEMORY, n)), np.empty((MEMORY, n))
         self._last: Array | None = None
         self._sizes: list[float] = []
-        self._count = 0
 
     def advance(self, p: Array, phi: Array) -> float:
         r"""Take the mixed step from p in place; returns the error of p in L1 before it.
@@ -104,24 +103,21 @@ class _Mixer:
         is seen of it tells the share.
         """
         f = np.empty(p.size)
-        size = mixing.logarithms(phi, p, f)
+        self._sizes.append(float(mixing.logarithms(phi, p, f)))
+        if not np.isfinite(self._sizes[-1]):
+            raise SolverError("some cells can hardly be left: the drift points out of the box")
         if self._last is not None:
-            self._change[self._newest] = f - self._last
-        if not np.isfinite(size):
-            raise SolverError(
-                "some cells can hardly be left: drift carries the process to the edge of the box"
-            )
-        m = min(self._count, MEMORY)
+            newest = (len(self._sizes) - 2) % MEMORY
+            np.subtract(f, self._last, out=self._change[newest])
+            self._shift[newest] += self._change[newest]
+        m = min(len(self._sizes) - 1, MEMORY)
         gram, right = np.empty((m, m)), np.empty(m)
         mixing.products(p, self._change[:m], f, gram, right)
         weight = np.linalg.lstsq(gram, right, rcond=1e-12)[0] if m else right
-        taken = np.empty(p.size)
-        mixing.advance(p, f, self._step[:m], self._change[:m], weight, taken)
-        self._count += 1
-        self._step[self._newest] = taken
-        self._last = f
-        self._sizes.append(float(size))
-        return float(size) * ((1.0 + self._rate) / (1.0 - self._rate)) ** 2
+        self._last = f.copy()
+        mixing.advance(p, f, self._shift[:m], weight)
+        self._shift[(len(self._sizes) - 1) % MEMORY] = f
+        return self._sizes[-1] * ((1.0 + self._rate) / (1.0 - self._rate)) ** 2
 
     @property
     def _rate(self) -> float:
@@ -129,7 +125,3 @@ class _Mixer:
         if len(recent) < 2 or recent[-1] == 0.0:
             return 0.0 if self._sizes[-1] == 0.0 else SLOW
         return float(min(max((recent[-1] / recent[0]) ** (1.0 / (len(recent) - 1)), FAST), SLOW))
-
-    @property
-    def _newest(self) -> int:
-        return (self._count - 1) % MEMORY
