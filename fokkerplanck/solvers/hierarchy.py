@@ -54,7 +54,7 @@ class Hierarchy:
         self.levels = [finest]
         self.stuck = 0  # states that no flow leads out of: cut off, or underflow
         while self.levels[-1].size > FEW:
-            coarse = _coarsen(self.levels[-1])
+            coarse = coarsen(self.levels[-1])
             if coarse.size > 0.9 * self.levels[-1].size:
                 raise SolverError("most cells exchange nothing with others: the stationary law is not unique")
             self.levels.append(coarse)
@@ -79,7 +79,7 @@ class Hierarchy:
         return phi
 
 
-def _coarsen(level: Level) -> Level:
+def coarsen(level: Level) -> Level:
     """Pairs of pairs."""
     pairs = np.empty(level.size, np.int32)
     middle, _ = _between(level, pairs, aggregation.match(*level.graph, pairs))
