@@ -2,7 +2,7 @@ r"""Mean times and probabilities on many cells: a killed Markov chain solved by 
 
 The slowest function of :math:`(Ax)_i = k_i x_i + \sum_j w_{ij}(x_i - x_j)` is nearly constant on every well,
 so aggregates whose correction is constant represent it however high the barrier is. A W-cycle over the
-aggregates of `hierarchy` preconditions GMRES on the rows divided by their diagonal: a small residual of every row
+aggregates of `hierarchy` preconditions GMRES on the rows divided by their diagonal: a small residual of these
 bounds the *relative* error of a mean exit time, which is the mean residual over the law before the exit.
 """
 
@@ -75,8 +75,8 @@ class Cycles:
         left = float(np.linalg.norm(goal - scaled @ x) / np.linalg.norm(goal))
         if info != 0 and left > ACCEPTED:
             raise SolverError(
-                f"multigrid stopped at a relative residual of {left:.1e}; take fewer cells, so that they can be "
-                "eliminated directly"
+                f"multigrid stopped at a relative residual of {left:.1e}; take fewer cells, so that they can "
+                "be eliminated directly"
             )
         return np.asarray(x)
 
