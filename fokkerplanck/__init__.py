@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fokkerplanck.comparison import compare as compare
+    from fokkerplanck.convergence import ConvergenceStudy as ConvergenceStudy
+    from fokkerplanck.convergence import convergence_study as convergence_study
     from fokkerplanck.estimate import Estimate as Estimate
     from fokkerplanck.grid import Grid as Grid
     from fokkerplanck.loss import Data as Data
@@ -46,6 +48,8 @@ _HOME = {
     "Data": "loss",
     "SDE": "sde",
     "SGD": "sgd",
+    "ConvergenceStudy": "convergence",
+    "convergence_study": "convergence",
     "Generator": "operators",
     "MarkovOperator": "operators",
     "TransitionOperator": "operators",

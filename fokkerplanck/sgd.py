@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from fokkerplanck import exits, formula, sampling, theory
+from fokkerplanck import chain_grid, exits, formula, sampling, theory
 from fokkerplanck.estimate import Estimate, NotValidHere
 from fokkerplanck.formula import BATCH, LEARNING_RATE
 from fokkerplanck.grid import Grid, is_whole
 from fokkerplanck.loss import Loss
 from fokkerplanck.operators import TransitionOperator
-from fokkerplanck.operators.transition import moments
 from fokkerplanck.results import Ensemble
 from fokkerplanck.sampling.seeds import seed_of
 from fokkerplanck.schedules import Rate, Schedule
-from fokkerplanck.sde import SDE, starting_points
+from fokkerplanck.sde import SDE
 from fokkerplanck.step_law import MATCHED, step_law
+from fokkerplanck.stepping import starting_points
 
-PILOT = 64  # cells an axis of the grid on which the noise of a step is looked at
-MOST_CELLS = {1: 4096, 2: 512, 3: 64}
 SAMPLINGS = ("iid", "without-replacement", "epoch")
 
 Progress = Callable[[float], None]
@@ -220,29 +216,20 @@ class SGD:
 
     def auto_grid(
         self,
+        region: Any = None,
+        x0: Any = None,
+        rtol: float | None = None,
         cells: int | None = None,
-        x0: Mapping[str, float] | None = None,
         per_step: float = 1.2,
         **ranges: Any,
     ) -> Grid:
-        """Find a box for the chain, with `per_step` cells to the standard deviation of a step (or `cells`).
+        """Find a box for the chain, with at least `per_step` cells to the standard deviation of a step.
 
-        At least 64 cells an axis, and at most as many as the transition operator can hold.
+        The box is that of the SDE, wider by what the law of a chain is wider. Without `rtol` the cells are
+        those that resolve a step, at least 64 an axis (or `cells`); with it more where a region needs them.
+        At most as many as the transition operator can hold. See `Grid.auto`.
         """
-        box = self.sde().auto_grid(cells=cells or PILOT, x0=x0, **ranges)
-        if cells is not None:
-            return box
-        law, _ = step_law(self.loss, self.lr, self.batch, self.sampling)
-        _, covariance = moments(law(box.points()))
-        narrowest = np.sqrt(np.einsum("nii->ni", covariance).min(axis=0))
-        counts = [
-            int(np.clip(np.ceil(per_step * (a.high - a.low) / max(s, 1e-300)), 64, MOST_CELLS[box.ndim]))
-            for a, s in zip(box.axes, narrowest, strict=True)
-        ]
-        return Grid(
-            boundary={a.name: a.ends for a in box.axes},
-            **{a.name: (a.low, a.high, c) for a, c in zip(box.axes, counts, strict=True)},
-        )
+        return chain_grid.choose(self, region, x0, rtol, cells, per_step, ranges)
 
     def __repr__(self) -> str:
         return f"SGD({self.loss!r}, lr={self.schedule!r}, batch={self.batch}, sampling={self.sampling!r})"

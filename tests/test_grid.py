@@ -1,8 +1,7 @@
-"""Grids: axes, ends, what is refused, regions on cells, and boxes that are found."""
+"""Grids: axes, ends, what is refused, and regions on cells."""
 
 from __future__ import annotations
 
-from math import erfc, sqrt
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,6 @@ import pytest
 
 import fokkerplanck as fp
 from fokkerplanck.grid import inside, pointwise
-from fokkerplanck.operators.transition import moments
-from fokkerplanck.step_law import step_law
-from tests.exact import ornstein_uhlenbeck
 
 
 def test_axes() -> None:
@@ -123,61 +119,3 @@ def test_inside() -> None:
     assert cells("x < 2", fp.Grid(x=(-2, 2, 4), boundary={"x": ("open", "absorbing")})) == [True] * 4
     with pytest.raises(ValueError, match=r"not finite"):
         cells("log(x) > 0")
-
-
-def test_auto_box_of_an_sde_holds_the_law() -> None:
-    """Ornstein–Uhlenbeck, p ~ exp(-x²/2): found from a start far away, too; a box given by hand is kept."""
-    sde = ornstein_uhlenbeck()
-    for start in ({}, {"x": 30.0}):
-        grid = fp.Grid.auto(sde, x0=start)
-        x = grid["x"]
-        assert grid.shape == (256,)
-        assert _beyond(x.low, x.high) < 1e-9
-        # Power: a box of six standard deviations would be too small, and this one is not wasteful.
-        assert _beyond(-6.0, 6.0) > 1e-9
-        assert x.high - x.low < 20
-        p = sde.generator(grid).stationary()
-        assert p.status == "ok"
-        m = p.mean("x**2")
-        # The law is exact on the cells: all that shows is what the box cuts off, 1e-11 of mass at x² < 60.
-        assert abs(m.value - 1) <= m.error + 1e-9
-        assert m.error < 1e-9
-    kept = fp.Grid.auto(sde, cells=32, x=("-pi", "pi", "reflecting"))
-    assert kept == fp.Grid(x=("-pi", "pi", 32), boundary="reflecting")
-
-
-def _beyond(low: float, high: float) -> float:
-    """Mass of the standard normal law outside an interval."""
-    return 0.5 * (erfc(-low / sqrt(2)) + erfc(high / sqrt(2)))
-
-
-def test_auto_refuses_a_range_of_no_variable() -> None:
-    with pytest.raises(ValueError, match="ranges for z; the variables are x"):
-        fp.Grid.auto(ornstein_uhlenbeck(), z=(-1, 1))
-
-
-@pytest.mark.parametrize("per_step", [1.2, 2.0])
-def test_auto_grid_of_a_chain_resolves_its_step(per_step: float) -> None:
-    """x' = (1 - lr h) x + lr s: steps of deviation lr/sqrt(B), a law of variance lr/(B h (2 - lr h))."""
-    loss = fp.Loss("h*x**2/2 - s*x", ("x",), {"s": fp.Normal(0, 1)}, constants={"h": 2.0})
-    lr, batch = 0.01, 4
-    sgd = fp.SGD(loss, lr, batch)
-    grid = fp.Grid.auto(sgd, per_step=per_step)
-    law, _ = step_law(loss, lr, batch, "iid")
-    step = float(np.sqrt(moments(law(grid.points()))[1].max()))
-    assert step == pytest.approx(lr / batch**0.5)
-    cells = step / grid["x"].spacing
-    assert per_step <= cells < 1.1 * per_step
-    exact = lr / batch / (2.0 * (2 - lr * 2.0))
-    assert _beyond(grid["x"].low / exact**0.5, grid["x"].high / exact**0.5) < 1e-9
-    assert sgd.transition(grid).stationary().mean("x**2").value == pytest.approx(exact, rel=1e-7)
-    assert fp.Grid.auto(sgd, cells=100).shape == (100,)
-
-
-def test_auto_grid_says_when_no_even_grid_holds_the_law() -> None:
-    """Power-law tails of p ~ (1 + x²)^-2, and a drift that runs away."""
-    fat = fp.SDE(variables=("x",), drift=["-2*x"], diffusion="1 + x**2")
-    with pytest.raises(ValueError, match="too fat for one even grid"):
-        fp.Grid.auto(fat)
-    with pytest.raises(ValueError, match="no box was found"):
-        fp.Grid.auto(fp.SDE(variables=("x",), drift=["x"], diffusion="1"))
