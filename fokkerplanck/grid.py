@@ -175,6 +175,10 @@ class Grid:
         mesh = np.meshgrid(*(a.centres for a in self.axes), indexing="ij")
         return np.stack([m.ravel() for m in mesh], axis=1)
 
+    def positions(self) -> NDArray[np.int64]:
+        """Cell numbers along each axis, (size, d), in the order of `points`."""
+        return np.stack(np.unravel_index(np.arange(self.size), self.shape), axis=1)
+
     def coarsen(self, share: float = 0.5) -> Grid:
         """Return a coarse twin: the same box with a `share` of the cells an axis."""
         return Grid.from_axes(replace(a, cells=max(4, math.ceil(a.cells * share))) for a in self.axes)

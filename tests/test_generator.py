@@ -203,3 +203,18 @@ def test_refusals() -> None:
         ou.generator(fp.Grid(x=(-3, 3, 64))).exit_time("x < 4")
     with pytest.raises(ValueError, match="quasi_stationary"):
         ou.generator(fp.Grid(x=(-3, 3, 64), boundary="absorbing")).stationary()
+
+
+@pytest.mark.parametrize("barrier", [5.0, 25.0, 60.0])
+def test_wells_are_weighed_without_a_potential(barrier: float) -> None:
+    """Two wells of unequal depth with a circulation: their weights are right however high the barrier is."""
+    u = barrier * ((X**2 - 1) ** 2 + 2 * Y**2) + X / 4
+    sde = recipe(u, sympy.eye(2) / barrier, sympy.Rational(1, 3) / sympy.Float(barrier))
+    p = sde.generator(fp.Grid(x=(-1.8, 1.8, 96), y=(-1.2, 1.2, 96))).stationary()
+    exact = boltzmann(p.grid, u)
+    right = p.grid.points()[:, 0] > 0
+    share = p.estimate(lambda d: float(d.masses[d.grid.points()[:, 0] > 0].sum()))
+    assert abs(share.value - float(exact.ravel()[right].sum() * p.grid.cell_volume)) < min(
+        3 * share.error, 0.01
+    )
+    assert p.info["solver"] == ("multigrid" if barrier < 28 else "direct")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fokkerplanck.operators.edges import check_open_ends
 from fokkerplanck.operators.refinement import refined
 from fokkerplanck.results import Density
-from fokkerplanck.solvers import multigrid, stationary
+from fokkerplanck.solvers import elimination, multigrid, stationary
 from fokkerplanck.solvers.linear import SolverError
 from fokkerplanck.solvers.metastable import slowest_exchange
 
@@ -88,15 +88,11 @@ def law(op: MarkovOperator, solver: str | None = None) -> Law:
 
 
 def _direct(op: MarkovOperator) -> Law:
-    reference = None
-    if op.coarse is not None:
-        heavy = op.coarse._law.masses.reshape(op.coarse.grid.shape)
-        cell = np.unravel_index(int(np.argmax(heavy)), heavy.shape)
-        shape = zip(cell, op.coarse.grid.shape, op.grid.shape, strict=True)
-        nearest = [min(int((c + 0.5) * n / m), n - 1) for c, m, n in shape]
-        reference = int(np.ravel_multi_index(nearest, op.grid.shape))
-    masses = stationary.stationary(op.rates.links, reference, op._companion)
+    companion = op._companion
+    if companion is None:
+        masses = elimination.stationary(op.rates.links, op.grid.positions())
+    else:
+        masses = stationary.stationary(op.rates.links, companion)
     if op.coarse is not None and op.grid.size > FEW:
         return Law(masses, "direct", 0.0, op.coarse._law.exchange)
-    exchange = slowest_exchange(op.rates.links, masses)
-    return Law(masses, "direct", 0.0, exchange)
+    return Law(masses, "direct", 0.0, slowest_exchange(op.rates.links, masses))

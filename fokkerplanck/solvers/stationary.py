@@ -11,23 +11,20 @@ from fokkerplanck.solvers.linear import KilledSolver, factor, matrix
 Array = NDArray[np.float64]
 
 
-def stationary(
-    links: sparse.csr_array, reference: int | None, companion: sparse.csr_array | None = None
-) -> Array:
-    """Masses (n,), summing to 1, of the stationary law.
+def stationary(links: sparse.csr_array, companion: sparse.csr_array) -> Array:
+    """Masses (n,), summing to 1, of the stationary law of a chain with wide rows.
 
-    With the mass of one cell, the `reference`, put to 1, the others are the mean time spent in each
-    between visits to it: a killed chain. The reference should carry much of the mass.
+    With the mass of one cell, the heaviest of the sparser `companion`, put to 1, the others are the mean time
+    spent in each between visits to it: a killed chain.
     """
     n = links.shape[0]
-    k = _heaviest(companion if companion is not None else links) if reference is None else reference
+    k = _heaviest(companion)
     keep = np.flatnonzero(np.arange(n) != k)
     inner, out = _without(links, keep, k)
-    pair = None if companion is None else _without(companion, keep, k)
     entry = links[[k], :].toarray().ravel()[keep]
     p: Array = np.empty(n)
     p[k] = 1.0
-    p[keep] = KilledSolver(inner, out, pair).forward(entry)
+    p[keep] = KilledSolver(inner, out, _without(companion, keep, k)).forward(entry)
     p /= p.sum()
     return p
 
