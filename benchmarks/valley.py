@@ -1,4 +1,4 @@
-"""Speed on the standard valley, as ratios within one run: ``python benchmarks/valley.py``."""
+"""Speed of particles on the standard valley, as ratios within one run: ``python benchmarks/valley.py``."""
 
 from __future__ import annotations
 
@@ -63,19 +63,5 @@ def particles(sgd: fp.SGD) -> None:
         print(f"{name:<36}{seconds / (PARTICLES * STEPS) * 1e9:>9.1f}{rows[0][1] / seconds:>20.2f}")
 
 
-def solves(model: Any) -> None:
-    """Seconds a stationary solve, building of the operator and coarse twin included."""
-    print(f"\n{'a stationary law':<36}{'s':>9}{'times the one before':>22}")
-    before = 0.0
-    for share in (0.25, 0.5, 1.0):
-        grid = model.grid.coarsen(share)
-        seconds = best(lambda g=grid: model.sgd.sde().generator(g).stationary(), repeats=2)  # type: ignore[misc]
-        ratio = f"{seconds / before:>22.1f}" if before else f"{'':>22}"
-        print(f"{f'SDE, {grid.shape[0]} x {grid.shape[1]} cells':<36}{seconds:>9.3f}{ratio}")
-        before = seconds
-
-
 if __name__ == "__main__":
-    valley = fp.load(MODEL)
-    particles(valley.sgd)
-    solves(valley)
+    particles(fp.load(MODEL).sgd)
