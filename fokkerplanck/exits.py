@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +10,13 @@ from numpy.typing import NDArray
 
 from fokkerplanck import theory
 from fokkerplanck.estimate import Estimate, combine_status
-from fokkerplanck.grid import Axis, Grid, pointwise
+from fokkerplanck.grid import Grid, pointwise
 from fokkerplanck.operators import Generator
 from fokkerplanck.sampling import Passage
 
 Array = NDArray[np.float64]
 
 if TYPE_CHECKING:
-    from fokkerplanck.sde import SDE
     from fokkerplanck.sgd import SGD
 
 # Particle-steps that one simulated escape may cost before its runs are cut off.
@@ -44,10 +42,10 @@ def mean_exit(
         fine = from_passages(run, "SDE paths", "time")
         return _quoted(sgd, fine, start)
     if method == "transition":
-        return sgd.transition(grid or _box(sgd, sgd, region, start)).exit_time(region).at(**start)
+        return sgd.transition(grid or Grid.auto(sgd, region, start)).exit_time(region).at(**start)
     if method == "density":
         sde = sgd.sde()
-        gen = sde.generator(grid or _box(sgd, sde, region, start))
+        gen = sde.generator(grid or Grid.auto(sde, region, start))
         quoted = _quoted(sgd, gen.exit_time(region).at(**start), start)
         return quoted.with_(model=quoted.model + _overshoot(sgd, gen, region, start))
     if method in theory.ESCAPE_LAWS:
@@ -148,26 +146,6 @@ def with_gap(of_sde: Estimate, gap: float) -> Estimate:
     if np.isinf(gap):
         return of_sde.with_(status=combine_status([of_sde.status, BEYOND]))
     return of_sde.with_(model=abs(of_sde.value) * gap)
-
-
-def _box(sgd: SGD, source: SGD | SDE, region: str, start: Mapping[str, float]) -> Grid:
-    """Grid.auto, widened at its open ends until it reaches well beyond the edge of the region."""
-    grid = Grid.auto(source, x0=start)
-    level = pointwise(region, sgd.names, sgd.loss.constants, region=True)
-    for _ in range(12):
-        wider = Grid.from_axes(_widened(a, 1.25) for a in grid.axes)
-        if (level(grid.points()) <= 0).any():
-            return wider
-        grid = Grid.from_axes(_widened(a, 1.25) for a in wider.axes)
-    return grid
-
-
-def _widened(axis: Axis, factor: float) -> Axis:
-    """The axis with its open ends moved out, and as many more cells."""
-    reach = 0.5 * (factor - 1.0) * (axis.high - axis.low)
-    low, high = (reach * (end == "open") for end in axis.ends)
-    cells = round(axis.cells * (1.0 + (low + high) / (axis.high - axis.low)))
-    return replace(axis, low=axis.low - low, high=axis.high + high, cells=cells)
 
 
 def _overshoot(sgd: SGD, gen: Generator, region: str, start: Mapping[str, float]) -> float:

@@ -112,8 +112,7 @@ class Grid:
         Raises
         ------
         ValueError
-            If `rtol` takes more cells than a grid may have (an axis 65536, 1024 or 128 in one, two or three
-            dimensions), with what is within reach; if no box holds the law, or the way out.
+            If no box holds the law, or the way out; or if `rtol` takes more cells than a grid may have.
 
         Examples
         --------
@@ -125,8 +124,7 @@ class Grid:
         """
         if not hasattr(source, "auto_grid"):
             raise ValueError(f"Grid.auto takes an SDE or an SGD, got {type(source).__name__}")
-        grid: Grid = source.auto_grid(region=region, x0=x0, rtol=rtol, cells=cells, **ranges)
-        return grid
+        return source.auto_grid(region=region, x0=x0, rtol=rtol, cells=cells, **ranges)  # type: ignore
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fokkerplanck.reporting.build import Report, report, single
+from fokkerplanck.reporting.build import Report, assembled, report, single
 
-__all__ = ["Report", "report", "single"]
+__all__ = ["Report", "assembled", "report", "single"]

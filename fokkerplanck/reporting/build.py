@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,11 +119,25 @@ def report(
     folder = None if out is None else writable_folder(out)
     if not isinstance(model, Model):
         model = load(Path(model))
+    answers = comparison.answers(model, quick=quick, progress=progress, seed=seed)
+    return assembled(model, answers, comparison.headline, folder, quick, seed)
+
+
+def assembled(
+    model: Model,
+    answers: Iterable[Comparison],
+    headline: Callable[[Sequence[Comparison]], str] | None = None,
+    folder: Path | None = None,
+    quick: bool = False,
+    seed: int = 0,
+) -> Report:
+    """A report of answers, written as they come; its headline is the first sentence where none is given."""
     done: list[Comparison] = []
     drawn: dict[str, bytes] = {}
 
     def so_far(status: str) -> Report:
-        return Report(model, tuple(done), _headline(done), provenance_of(model, quick, seed), status, drawn)
+        said = (headline or _first_sentence)(done) if done else ""
+        return Report(model, tuple(done), said, provenance_of(model, quick, seed), status, drawn)
 
     saved, cost, last = 0, 0.0, -math.inf
 
@@ -136,7 +150,7 @@ def report(
             cost = last - began
 
     try:
-        for answer in comparison.answers(model, quick=quick, progress=progress, seed=seed):
+        for answer in answers:
             done.append(answer)
             # Writing takes no more than a fifth of the time: quick questions wait for the next ones.
             if time.monotonic() - last > 4 * cost:
@@ -153,11 +167,11 @@ def report(
 
 def single(model: Model, answer: Comparison, quick: bool = False, seed: int = 0) -> Report:
     """A report of one question."""
-    return Report(model, (answer,), " ".join(answer.sentences[:1]), provenance_of(model, quick, seed))
+    return assembled(model, (answer,), quick=quick, seed=seed)
 
 
-def _headline(done: Sequence[Comparison]) -> str:
-    return comparison.headline(done) if done else ""
+def _first_sentence(done: Sequence[Comparison]) -> str:
+    return " ".join(done[0].sentences[:1])
 
 
 def _left_behind(folder: Path | None, saved: int) -> str:

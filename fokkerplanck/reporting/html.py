@@ -19,6 +19,7 @@ from fokkerplanck.reporting.mathematics import is_latex, svg, words
 if TYPE_CHECKING:
     from fokkerplanck.reporting.build import Report
 
+ALONE = "not compared"
 MARKS = {"agrees": "✓", "differs": "≠", "inconclusive": "?", "invalid": "✕", "reference": "◆"}
 
 
@@ -39,12 +40,12 @@ def _content(report: Report) -> dict[str, Any]:
 
 
 def _section(c: Comparison, report: Report, pictures: list[Image]) -> dict[str, Any]:
-    told = report.headline if len(report.comparisons) == 1 else ""
     return {
         "question": c.question,
-        "sentences": [s for s in c.sentences if s != told],
+        "sentences": [s for s in c.sentences if s != report.headline],
         "formulas": [(name, _formula(words(text)), words(text)) for name, text in c.formulas.items()],
         "lines": lines(c, report.model),
+        "judged": any(row.verdict.code != ALONE or row.verdict.text for row in c.rows),
         "notes": notes(c),
         "pictures": [(p, base64.b64encode(p.png).decode()) for p in pictures],
     }

@@ -28,6 +28,7 @@ STYLES = {
     "reference": "bold",
 }
 WIDTH = 100
+ALONE = "not compared"
 KEY = "agrees ±x%: a difference of x% from the reference would have been seen."
 
 
@@ -40,8 +41,8 @@ def render(report: Report) -> Group:
         parts += [Text(report.headline), Text()]
     many = len(report.comparisons) > 1
     for k, c in enumerate(report.comparisons, start=1):
-        told = "" if many else report.headline
-        parts += _block(c, report.model, f"{k}. {c.question}" if many else c.question, told)
+        heading = f"{k}. {c.question}" if many else c.question
+        parts += _block(c, report.model, heading, report.headline)
     if any(row.verdict.code == "agrees" for c in report.comparisons for row in c.rows):
         parts.append(Text(KEY, style="dim"))
     if report.status != "complete":
@@ -77,8 +78,11 @@ def _table(content: list[Line]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim", border_style="dim", expand=True)
     table.add_column("quantity", ratio=3)
     table.add_column("level", no_wrap=True)
-    table.add_column("value ± error", max_width=30)
-    table.add_column("verdict", ratio=3, min_width=16)
+    # Numbers that stand for themselves have no verdict, and no need of its room.
+    judged = any(line.code != ALONE or line.text for line in content)
+    table.add_column("value ± error", max_width=30 if judged else None)
+    if judged:
+        table.add_column("verdict", ratio=3, min_width=16)
     for line in content:
         quantity = Text(line.quantity) if line.first else Text()
         if line.first and line.parameters:
@@ -86,6 +90,9 @@ def _table(content: list[Line]) -> Table:
         value = Text(f"{line.value} {line.unit}".strip())
         if line.aside:
             value.append(f" ({line.aside})", style="dim")
+        if not judged:
+            table.add_row(quantity, Text(line.level), value)
+            continue
         verdict = Text(line.code, style=STYLES.get(line.code, ""))
         if line.brief:
             verdict.append(f" {line.brief}", style="not bold dim")

@@ -41,7 +41,7 @@ class Cycles:
 
     def __init__(self, links: sparse.csr_array, killing: Array):
         self._a = matrix(links, killing).tocsr()
-        start, index = links.indptr.astype(np.int32), links.indices.astype(np.int32)
+        start, index = links.indptr.astype(np.int32, copy=False), links.indices.astype(np.int32, copy=False)
         self._levels = [Level(start, index, links.data, np.empty(killing.size))]
         self._leaks = [killing]
         while True:

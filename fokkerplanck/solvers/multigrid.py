@@ -47,7 +47,10 @@ def stationary(links: sparse.csr_array, guess: Array, tolerance: float = TOLERAN
         If cells cannot reach each other, or the cycles do not converge.
     """
     incoming = links.T.tocsr()
-    start, source = incoming.indptr.astype(np.int32), incoming.indices.astype(np.int32)
+    start, source = (
+        incoming.indptr.astype(np.int32, copy=False),
+        incoming.indices.astype(np.int32, copy=False),
+    )
     total = np.asarray(links.sum(axis=1)).ravel()
     level = Level(start, source, np.empty(source.size), np.empty(total.size))
 
