@@ -23,21 +23,21 @@ def slowest_exchange(links: sparse.csr_array, p: Array) -> float:
     cost = both.tocoo()
     cost.data = 1.0 + np.log(both.data.max()) - np.log(np.maximum(cost.data, np.finfo(float).tiny))
     tree = sparse.csgraph.minimum_spanning_tree(cost).tocoo()
-    part = np.arange(p.size)
-    mass = p.copy()
-    slowest = np.inf
-    for k in np.argsort(tree.data, kind="stable"):
-        a, b = _root(part, tree.row[k]), _root(part, tree.col[k])
+    order = np.argsort(tree.data, kind="stable")
+    flows = both.data.max() * np.exp(1.0 - tree.data[order])
+    part, mass, slowest = list(range(p.size)), p.tolist(), np.inf
+    for i, j, most in zip(tree.row[order].tolist(), tree.col[order].tolist(), flows.tolist(), strict=True):
+        a, b = _root(part, i), _root(part, j)
         lighter = min(mass[a], mass[b])
         if lighter > HEAVY:
-            slowest = min(slowest, both.data.max() * np.exp(1.0 - tree.data[k]) / lighter)
+            slowest = min(slowest, most / lighter)
         part[b] = a
         mass[a] += mass[b]
     return float(slowest / np.asarray(links.sum(axis=1)).max())
 
 
-def _root(part: NDArray[np.int64], i: int) -> int:
+def _root(part: list[int], i: int) -> int:
     while part[i] != i:
         part[i] = part[part[i]]
-        i = int(part[i])
+        i = part[i]
     return i
