@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fokkerplanck.reporting import report as report
     from fokkerplanck.results import Density as Density
     from fokkerplanck.results import Ensemble as Ensemble
+    from fokkerplanck.results import ExitLaw as ExitLaw
     from fokkerplanck.results import Field as Field
     from fokkerplanck.results import Spectrum as Spectrum
     from fokkerplanck.sde import SDE as SDE
@@ -55,6 +56,7 @@ _HOME = {
     "TransitionOperator": "operators",
     "Density": "results",
     "Ensemble": "results",
+    "ExitLaw": "results",
     "Field": "results",
     "Spectrum": "results",
     "effective_loss": "theory",

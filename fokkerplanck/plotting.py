@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
 
     from fokkerplanck.grid import Grid
-    from fokkerplanck.results import Ensemble, Spectrum
+    from fokkerplanck.results import Ensemble, ExitLaw, Spectrum
 
 # One colour a level of description, everywhere (Okabe and Ito's palette: safe for the colour-blind).
 COLOURS = {
@@ -62,6 +62,21 @@ def draw_spectrum(spectrum: Spectrum, ax: Axes | None = None, **options: Any) ->
     ax.errorbar(x, y, xerr=[r.error for r in spectrum.rates], fmt="o", capsize=2, **options)
     ax.set_xlabel(f"relaxation rate ({spectrum.rates[0].unit})")
     ax.set_ylabel(f"frequency ({spectrum.rates[0].unit})")
+    return ax
+
+
+def draw_exit_law(law: ExitLaw, quantity: str, ax: Axes | None = None, **options: Any) -> Axes:
+    """Draw a curve over the logarithm of time with a band of its error."""
+    if quantity not in ("survival", "density"):
+        raise ValueError(f"quantity is {quantity!r}: take 'survival' or 'density'")
+    ax = new_axes() if ax is None else ax
+    table = law.to_xarray()
+    y, error = table[quantity].values, table[f"{quantity}_error"].values
+    (line,) = ax.plot(law.times, y, **options)
+    ax.fill_between(law.times, y - error, y + error, color=line.get_color(), alpha=0.25, linewidth=0)
+    ax.set_xscale("log")
+    ax.set_xlabel(f"exit time ({law.unit})")
+    ax.set_ylabel("chance of survival" if quantity == "survival" else f"density (1/{law.unit})")
     return ax
 
 

@@ -7,7 +7,8 @@ import pytest
 from scipy import sparse
 
 from fokkerplanck.solvers.cycles import Cycles
-from fokkerplanck.solvers.linear import KilledSolver, SolverError
+from fokkerplanck.solvers.killed import KilledSolver
+from fokkerplanck.solvers.linear import SolverError
 from tests.test_multigrid import lattice, two_wells
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.integrate import cumulative_simpson, simpson
 from scipy.special import erfi
 
 import fokkerplanck as fp
+from fokkerplanck.operators.transition import Step, TransitionOperator
 from tests.exact import double_well, ornstein_uhlenbeck, valley
+
+Array = NDArray[np.float64]
 
 OU = ornstein_uhlenbeck()
 LINE = fp.Grid(x=(-8, 8, 256))
@@ -125,10 +130,76 @@ def test_evolution_of_the_ornstein_uhlenbeck_process() -> None:
         assert p.values.min() >= 0
 
 
-def test_a_barrier_too_high_is_flagged() -> None:
-    """At barrier/noise 40 rounding of the diagonal exceeds the exit rate: the status says so."""
-    gen = double_well(0.25 / 40).generator(fp.Grid(x=(-1.6, 1.6, 400)))
-    assert "rounding" in gen.exit_time("x < 1").at(x=-1).status
+def double_well_time(barrier: float, start: float, end: float) -> float:
+    """Mean time of V = x^4/4 - x^2/2 by quadrature, with its largest exponentials divided out."""
+    x = np.linspace(-2.5, end, 200_001)
+    v = (x**4 / 4 - x**2 / 2) * 4 * barrier
+    inner = cumulative_simpson(np.exp(v.min() - v), x=x, initial=0)
+    beyond = x >= start - 1e-9
+    top = v[beyond].max()
+    outer = simpson(np.exp(v[beyond] - top) * inner[beyond], x=x[beyond])
+    return float(outer * np.exp(top - v.min()) * 4 * barrier)
+
+
+@pytest.mark.parametrize("barrier", [25, 40, 60])
+def test_high_barriers(barrier: float) -> None:
+    """Times of 1e11 to 1e27 by elimination and by the rate of the quasi-stationary law."""
+    exact = double_well_time(barrier, -1, 0.8)
+    gen = double_well(0.25 / barrier).generator(fp.Grid(x=(-1.8, 1.8, 1200)))
+    t = gen.exit_time("x < 0.8").at(x=-1)
+    assert abs(t.value / exact - 1) < 1e-6
+    assert t.error < 1e-3 * exact
+    assert t.status == "ok"
+    assert gen.quasi_stationary("x < 0.8")[1].value * t.value == pytest.approx(1, abs=1e-6)
+    assert gen.exit_variance("x < 0.8").at(x=-1).value == pytest.approx(t.value**2, rel=1e-6)
+    law = gen.exit_law("x < 0.8", x0={"x": -1})
+    assert law.survival(exact).value == pytest.approx(np.exp(-1), rel=1e-6)
+    wrong = double_well(0.25 / barrier * 2).generator(fp.Grid(x=(-1.8, 1.8, 1200)))
+    assert wrong.exit_time("x < 0.8").at(x=-1).value < 1e-4 * exact
+
+
+@pytest.mark.parametrize("barrier", [25, 60])
+def test_high_barriers_in_two_dimensions(barrier: float) -> None:
+    """A turned double well. Untwisted, with independent axes, every digit is that of one dimension."""
+    exact = double_well_time(barrier, -1, 0.8)
+    sde = fp.SDE(
+        variables=("x", "y"),
+        drift=["c*(u - u**3) + 2*s*v", "s*(u - u**3) - 2*c*v"],
+        diffusion="D",
+        where={"u": "c*x + s*y", "v": "c*y - s*x"},
+        constants={"D": 0.25 / barrier, "c": np.cos(0.4), "s": np.sin(0.4)},
+    )
+    gen = sde.generator(fp.Grid(x=(-1.8, 1.8, 128), y=(-1.6, 1.6, 128)))
+    t = gen.exit_time("c*x + s*y < 0.8").at(x=-np.cos(0.4), y=-np.sin(0.4))
+    assert abs(t.value / exact - 1) < 1e-3
+    assert abs(t.value - exact) < t.error < 0.02 * exact
+    assert gen.quasi_stationary("c*x + s*y < 0.8")[1].value * t.value == pytest.approx(1, abs=5e-4)
+    flat = fp.SDE(
+        variables=("x", "y"), drift=["x - x**3", "-y"], diffusion="D", constants={"D": 0.25 / barrier}
+    )
+    a = flat.generator(fp.Grid(x=(-1.8, 1.8, 96), y=(-1, 1, 32))).exit_time("x < 0.8").values[20, 16]
+    b = double_well(0.25 / barrier).generator(fp.Grid(x=(-1.8, 1.8, 96))).exit_time("x < 0.8").values[20]
+    assert a == pytest.approx(b, rel=1e-10)
+
+
+def test_high_barriers_of_a_chain() -> None:
+    """Times of 1e17 steps: by elimination, of wide rows too."""
+
+    def step(x: Array) -> Step:
+        move = np.zeros_like(x)
+        move[:, 0] = 0.05 * (x[:, 0] - x[:, 0] ** 3)
+        move[:, 1:] = -0.5 * x[:, 1:]
+        return Step(
+            move[:, None, :], np.ones(1), np.tile(np.diag([7e-4, 0.01][: x.shape[1]]), (len(x), 1, 1))
+        )
+
+    flat = TransitionOperator(fp.Grid(x=(-1.8, 1.8, 200)), step)
+    wide = TransitionOperator(fp.Grid(x=(-1.8, 1.8, 200), y=(-0.9, 0.9, 24)), step)
+    t = flat.exit_time("x < 0.8").at(x=-1)
+    assert 1e17 < t.value < 1e18
+    assert t.status == "ok"
+    assert wide.exit_time("x < 0.8").at(x=-1, y=0).value == pytest.approx(t.value, rel=1e-4)
+    assert flat.quasi_stationary("x < 0.8")[1].value * t.value == pytest.approx(1, rel=1e-6)
 
 
 def test_fields_are_known_outside_and_sharp_at_the_edge() -> None:

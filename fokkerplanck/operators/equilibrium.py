@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fokkerplanck.estimate import combine_status
 from fokkerplanck.operators.edges import check_open_ends
-from fokkerplanck.operators.refinement import refined
+from fokkerplanck.operators.refinement import pooled, refined
 from fokkerplanck.results import Density
 from fokkerplanck.solvers import elimination, multigrid, stationary
 from fokkerplanck.solvers.linear import SolverError
@@ -25,6 +26,7 @@ FEW = 5000  # cells up to which a direct solve is quickest
 MOST = 300_000  # cells up to which one is affordable where cycles cannot be trusted
 # Exchange between wells, relative to the fastest rate, below which the rounding of the cycles would hide it.
 SLOWEST = 1e-14
+UNRESOLVED = 0.2  # distance in L1 from the coarse twin beyond which a law is flagged
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,29 @@ def on_one_grid(op: MarkovOperator, coarse: Density | None, solver: str | None =
         "smallest": float(values.min()),
         "mass_error": abs(float(found.masses.sum()) - 1.0),
         "piled": int(op.piles_up),
+        "m_matrix": op.is_m_matrix,
+        "added_diffusion": _added(op, found.masses, coarse),
     }
+    if coarse is not None:
+        status = combine_status([status, _resolved(op, found.masses, coarse)])
     return op._density(values, coarse, status, info)
+
+
+def _added(op: MarkovOperator, masses: Array, coarse: Density | None) -> float:
+    """Share of the diffusion that the cells add, averaged over the law.
+
+    On the coarse twin, where it is larger, unless the upwind scheme adds so much that it must be known.
+    """
+    if coarse is not None and op.order == 2:
+        return float(coarse.info["added_diffusion"])
+    return float(op.added_diffusion.ravel() @ masses)
+
+
+def _resolved(op: MarkovOperator, masses: Array, coarse: Density) -> str:
+    moved = float(np.abs(pooled(masses, op.grid, coarse.grid) - coarse.masses).sum())
+    if moved < UNRESOLVED:
+        return "ok"
+    return f"cells too wide: on half as many an axis {moved / 2:.0%} of the mass lies elsewhere; use more"
 
 
 def law(op: MarkovOperator, solver: str | None = None) -> Law:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fokkerplanck.grid import Grid, pointwise
+from fokkerplanck.grid import pointwise
 from fokkerplanck.operators.edges import status_of
+from fokkerplanck.operators.refinement import pooled
 from fokkerplanck.results import Density
 
 if TYPE_CHECKING:
@@ -49,20 +50,9 @@ def _starting_masses(op: MarkovOperator, start: Start) -> Array:
         if start.coarse is not None and start.coarse.grid == op.grid:
             return start.coarse.masses
         if start.grid.coarsen() == op.grid:
-            return _pool(start, op.grid)
+            return pooled(start.masses, start.grid, op.grid)
         raise ValueError(f"the starting density lives on {start.grid!r}, the operator on {op.grid!r}")
     masses = pointwise(start, op.grid.names, op.constants)(op.grid.points())
     if not np.isfinite(masses).all() or masses.min() < 0 or masses.sum() <= 0:
         raise ValueError("the starting density must be finite, nowhere negative and somewhere positive")
     return np.asarray(masses / masses.sum())
-
-
-def _pool(start: Density, grid: Grid) -> Array:
-    """Masses on the coarse twin: each fine cell goes to the coarse cell that holds its centre."""
-    cells = []
-    for a in grid.axes:
-        position = (start.grid[a.name].centres - a.low) / a.spacing
-        cells.append(np.minimum(position.astype(int), a.cells - 1))
-    out = np.zeros(grid.shape)
-    np.add.at(out, np.ix_(*cells), start.masses.reshape(start.grid.shape))
-    return out.ravel()

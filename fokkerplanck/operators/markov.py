@@ -12,13 +12,15 @@ from scipy import sparse
 
 from fokkerplanck.estimate import Estimate
 from fokkerplanck.grid import Grid, Level, inside, pointwise
-from fokkerplanck.operators import equilibrium, history, passage, relaxation
+from fokkerplanck.operators import equilibrium, exit_law, history, passage, relaxation
 from fokkerplanck.operators.edges import behind_walls
 from fokkerplanck.operators.equilibrium import Law
 from fokkerplanck.operators.restriction import Restriction
 from fokkerplanck.operators.stencil import Rates, Sink
-from fokkerplanck.results import Density, Field, Spectrum
+from fokkerplanck.results import Density, ExitLaw, Field, Spectrum
 from fokkerplanck.solvers import evolution, spectrum
+from fokkerplanck.solvers.killed import Chain
+from fokkerplanck.solvers.modes import Modes
 
 Array = NDArray[np.float64]
 
@@ -34,6 +36,7 @@ class MarkovOperator:
 
     unit = "time"
     method = "Markov chain on a grid"
+    tick = 0.0  # time that a jump itself takes: 1 for a chain in steps
     piles_up = False  # whether the last cell at an open end holds what would lie beyond it
     assumptions: tuple[str, ...] = ()  # what its answers assume
 
@@ -90,6 +93,17 @@ class MarkovOperator:
         return (self.rates.links - sparse.diags_array(total)).tocsr()
 
     @property
+    def is_m_matrix(self) -> bool:
+        """Whether minus the operator is an M-matrix: rates and killing finite, and none of them negative."""
+        rates = (self.rates.links.data, self.rates.killing)
+        return all(bool(np.isfinite(r).all() and (r >= 0).all()) for r in rates)
+
+    @property
+    def added_diffusion(self) -> Array:
+        """What the cells spread beyond the process, relative to all that spreads, (grid.shape): nothing."""
+        return np.zeros(self.grid.shape)
+
+    @property
     def absorbing(self) -> bool:
         """Whether an end of the box absorbs."""
         return any("absorbing" in a.ends for a in self.grid.axes)
@@ -122,6 +136,30 @@ class MarkovOperator:
             True inside, such as ``"x < 1"``. Without one, the time until an absorbing end is reached.
         """
         return passage.exit_time(self, self._level(region))
+
+    def exit_variance(self, region: str | Callable[..., Any] | None = None) -> Field:
+        """Variance of the time to leave a region, from each of its points; 0 outside."""
+        return passage.exit_variance(self, self._level(region))
+
+    def exit_law(
+        self,
+        region: str | Callable[..., Any] | None = None,
+        *,
+        x0: exit_law.Start,
+        times: ArrayLike | None = None,
+    ) -> ExitLaw:
+        """Law of the time to leave a region from the point `x0`: chance of survival, density, quantiles.
+
+        Parameters
+        ----------
+        region : str
+            True inside. Without one, the time until an absorbing end is reached.
+        x0 : mapping or sequence
+            Where the process starts, such as ``{"x": -1}``.
+        times : (k,), optional
+            Times of its table and curve; any other can be asked for too.
+        """
+        return exit_law.exit_law(self, self._level(region), x0, times)
 
     def committor(self, source: str, target: str) -> Field:
         """Probability to reach the region `target` before the region `source`, from every point."""
@@ -160,10 +198,18 @@ class MarkovOperator:
         facts = (self.order, self.constants, status, info or {}, self.assumptions)
         return Density(self.grid, values, self.method, coarse, *facts)
 
-    def _modes(self, k: int) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
-        """Return the slowest rates of relaxation (k,), by real part, and their right eigenvectors (n, k)."""
-        values, vectors = spectrum.slowest(self.rates.links, self.killing, k)
-        return -values + 0.0, vectors
+    def _modes(self, k: int) -> Modes:
+        """Return the slowest modes of relaxation, k or more."""
+        return spectrum.slowest(self._chain, k, self._heavy)
+
+    @property
+    def _chain(self) -> Chain:
+        return Chain(self.rates.links, self.killing, self.grid.positions())
+
+    @property
+    def _heavy(self) -> int | None:
+        """Return a cell with much of the mass, where the chain has a stationary law."""
+        return None if self.killing.any() else int(np.argmax(self._law.masses))
 
     def _exact_rate(self, rate: float) -> float:
         return rate

@@ -8,29 +8,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.grid import Level, inside
-from fokkerplanck.operators.restriction import Restriction, require_exit
+from fokkerplanck.operators.restriction import Restriction, restriction
 from fokkerplanck.results import Field
-from fokkerplanck.solvers.linear import KilledSolver
 
 if TYPE_CHECKING:
     from fokkerplanck.operators.markov import MarkovOperator
 
 Array = NDArray[np.float64]
 
+UNSURE = 1e-3  # relative error of a time that is flagged
+CERTAIN = 1e-3  # variance, in units of the squared mean, below which it is not taken from the second moment
+
 
 def exit_time(op: MarkovOperator, level: Level | None) -> Field:
     """Mean time to leave ``level > 0``, 0 outside: the solution of ``L T = -1``."""
 
     def solve(op: MarkovOperator) -> tuple[Array, str]:
-        r = op._restriction(level, None, 1)
-        require_exit(r)
-        t = KilledSolver(r.links, r.killing.sum(axis=1), r.companion).backward(np.ones(len(r.cells)))
+        r, t = _mean_times(op, level)
         return op._scatter(r.cells, t), _reliability(r, t)
 
-    def known(x: Array) -> Array:
-        return np.full(len(x), np.nan) if level is None else np.where(level(x) > 0, np.nan, 0.0)
+    return op._field(solve, "mean exit time", op.unit, _nothing_outside(level))
 
-    return op._field(solve, "mean exit time", op.unit, known)
+
+def exit_variance(op: MarkovOperator, level: Level | None) -> Field:
+    """Variance of the exit time, 0 outside."""
+
+    def solve(op: MarkovOperator) -> tuple[Array, str]:
+        r, t = _mean_times(op, level)
+        return op._scatter(r.cells, _variance(r, t, op.tick)), _reliability(r, t)
+
+    return op._field(solve, "variance of the exit time", f"{op.unit}^2", _nothing_outside(level))
 
 
 def committor(op: MarkovOperator, source: Level, target: Level) -> Field:
@@ -43,8 +50,8 @@ def committor(op: MarkovOperator, source: Level, target: Level) -> Field:
         return np.asarray(target(x) > source(x), dtype=np.int64)
 
     def solve(op: MarkovOperator) -> tuple[Array, str]:
-        r = op._restriction(between, sink, 2)
-        q = KilledSolver(r.links, r.killing.sum(axis=1), r.companion).backward(r.killing[:, 1])
+        r = restriction(op, between, sink, ("the source", "the target"))
+        q = r.chain.solver.backward(r.killing[:, 1])
         return op._scatter(r.cells, q), "ok"
 
     def known(x: Array) -> Array:
@@ -64,10 +71,39 @@ def two_regions(op: MarkovOperator, source: str, target: str) -> tuple[Level, Le
     return from_, to
 
 
+def _mean_times(op: MarkovOperator, level: Level | None) -> tuple[Restriction, Array]:
+    r = restriction(op, level)
+    return r, r.chain.solver.backward(np.ones(len(r.cells)))
+
+
+def _variance(r: Restriction, t: Array, tick: float) -> Array:
+    """From the second moment; where the time is so certain that the difference to T² would lose it, from the
+    squares of the jumps of the expected time, which add up to it."""
+    v = 2.0 * r.chain.solver.backward(t) - t * t - tick * t
+    return np.where(v > CERTAIN * t * t, v, r.chain.solver.backward(_spread(r, t, tick)))
+
+
+def _spread(r: Restriction, t: Array, tick: float) -> Array:
+    """Expected square of the change of the time still to come, a unit of time; a step itself takes `tick`."""
+    links, killing = r.links.tocoo(), r.chain.killing
+    squares = (t[links.col] - t[links.row] + tick) ** 2
+    jumps = np.bincount(links.row, links.data * squares, minlength=len(t))
+    stays = 1.0 - np.asarray(r.links.sum(axis=1)).ravel() - killing if tick else 0.0
+    return np.asarray(jumps + killing * (tick - t) ** 2 + stays * tick**2)
+
+
+def _nothing_outside(level: Level | None) -> Level:
+    return lambda x: np.full(len(x), np.nan) if level is None else np.where(level(x) > 0, np.nan, 0.0)
+
+
 def _reliability(r: Restriction, t: Array) -> str:
-    """Rounding of the diagonal acts like a killing rate: say so where it rivals the real one."""
-    fastest = float(np.asarray(r.links.sum(axis=1)).max())
-    loss = np.finfo(float).eps * fastest * float(np.max(t))
-    if loss < 1e-3:
+    """Since ``T`` solves ``A T = 1``, a residual of at most e changes no time by more than e of itself."""
+    if r.chain.solver.exact:
         return "ok"
-    return f"rounding may change the time by {min(loss, 1.0):.0%}: the barrier is too high for this solver"
+    loss = float(np.abs(r.chain.matrix @ t - 1.0).max())
+    if loss < UNSURE:
+        return "ok"
+    return (
+        f"the times are so long that rounding may change them by {min(loss, 1.0):.0%}: use fewer cells, so "
+        "that the chain can be eliminated"
+    )

@@ -1,4 +1,4 @@
-"""From a coarse grid to a fine one."""
+"""From a coarse grid to a fine one and back."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ def refined(masses: Array, coarse: Grid, fine: Grid) -> Array:
     for k, (a, b) in enumerate(zip(coarse.axes, fine.axes, strict=True)):
         log = np.moveaxis(_along(np.moveaxis(log, k, 0), a, b), 0, k)
     return np.asarray(np.exp(log - log.max()).ravel())
+
+
+def pooled(masses: Array, fine: Grid, coarse: Grid) -> Array:
+    """Masses on a coarser grid: each fine cell goes to the coarse cell that holds its centre."""
+    out = masses.reshape(fine.shape)
+    for k, (a, b) in enumerate(zip(fine.axes, coarse.axes, strict=True)):
+        cell = np.minimum(((a.centres - b.low) / b.spacing).astype(int), b.cells - 1)
+        first = np.searchsorted(cell, np.arange(b.cells))
+        out = np.add.reduceat(out, first, axis=k)
+    return np.asarray(out.ravel())
 
 
 def _along(values: Array, coarse: Axis, fine: Axis) -> Array:

@@ -6,27 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from fokkerplanck.estimate import Estimate
 from fokkerplanck.grid import Level
-from fokkerplanck.operators.restriction import require_exit
+from fokkerplanck.operators.restriction import restriction
 from fokkerplanck.results import Density, Spectrum
 from fokkerplanck.results.field import MATTERS
-from fokkerplanck.solvers import spectrum
+from fokkerplanck.solvers.extinction import before_extinction
 
 if TYPE_CHECKING:
     from fokkerplanck.operators.markov import MarkovOperator
 
 Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+SPARE = 4  # modes of the coarse twin beyond those of the fine grid, among which partners are looked for
 
 
 def quasi_stationary(op: MarkovOperator, level: Level | None) -> tuple[Density, Estimate]:
     """Law of the survivors in ``level > 0`` and the rate at which they leave it."""
 
     def solve(op: MarkovOperator) -> tuple[float, Array]:
-        r = op._restriction(level, None, 1)
-        require_exit(r)
-        rate, p = spectrum.before_extinction(r.links, r.killing.sum(axis=1))
+        r = restriction(op, level)
+        rate, p = before_extinction(r.chain)
         return op._exact_rate(rate), np.nan_to_num(op._scatter(r.cells, p)) / op.grid.cell_volume
 
     rate, values = solve(op)
@@ -44,28 +47,36 @@ def quasi_stationary(op: MarkovOperator, level: Level | None) -> tuple[Density, 
 
 
 def slowest(op: MarkovOperator, k: int) -> Spectrum:
-    """Return the `k` slowest rates of relaxation, with frequencies and modes."""
-    decay, vectors = op._modes(k)
-    twins, ratio, status = decay, 2.0, "ok"
+    """Return the `k` slowest rates of relaxation, with frequencies and modes; pairs are kept whole."""
+    modes = op._modes(k).first(k)
+    found, twins, ratio, status = modes.rates, modes.rates, 2.0, "ok"
     if op.coarse is not None:
-        twins = op.coarse._modes(k)[0]
+        twins = _partners(found, op.coarse._modes(len(found) + SPARE).rates)
         ratio = op.grid.ratio(op.coarse.grid)
         if op._shadow is not None:
-            change = float(np.abs(np.sort(op._shadow._modes(k)[0].real) - np.sort(twins.real)).max())
-            if change > MATTERS * float(np.abs(twins.real).max()):
+            walled = _partners(twins, op._shadow._modes(len(found) + SPARE).rates)
+            change = float(np.abs(walled - twins).max())
+            if change > MATTERS * float(np.abs(twins).max()):
                 status = f"the open ends of the box matter: absorbing there changes a rate by {change:.2g}"
 
     def refined(a: float, b: float) -> Estimate:
         return Estimate.from_refinement(a, b, op.order, ratio, status=status, **_common(op))
 
-    # Pairs conjugate to each other may come in either order on the two grids.
-    rates = tuple(refined(a.real, b.real) for a, b in zip(decay, twins, strict=True))
-    frequencies = tuple(
-        refined(a.imag, abs(b.imag) * np.sign(a.imag)) for a, b in zip(decay, twins, strict=True)
-    )
-    peak = np.abs(vectors).max(axis=0)
-    modes = (vectors / peak).T.reshape((-1, *op.grid.shape))
-    return Spectrum(op.grid, rates, frequencies, modes)
+    pairs = list(zip(found, twins, strict=True))
+    rates = tuple(refined(a.real, b.real) for a, b in pairs)
+    frequencies = tuple(refined(a.imag, b.imag) for a, b in pairs)
+    # Largest modulus 1, and real there: the phase of a mode means nothing.
+    peaks = np.take_along_axis(modes.functions, np.abs(modes.functions).argmax(axis=0)[None], axis=0)
+    return Spectrum(op.grid, rates, frequencies, (modes.functions / peaks).T.reshape((-1, *op.grid.shape)))
+
+
+def _partners(rates: Complex, others: Complex) -> Complex:
+    """For each rate the one of another grid that stands for it: together the nearest, none taken twice."""
+    distance = np.abs(rates[:, None] - others) / (np.abs(rates)[:, None] + np.abs(others) + 1e-300)
+    rows, columns = linear_sum_assignment(distance)
+    partners = rates.copy()
+    partners[rows] = others[columns]
+    return partners
 
 
 def _common(op: MarkovOperator) -> dict[str, Any]:

@@ -1,34 +1,24 @@
-r"""The finite-volume stencil: links, exponentially fitted rates, and links cut by an edge.
-
-Along a lattice direction ``e`` the backward operator is :math:`\rho\,(f'' + z f')` in units of the
-link. The three-point formula that is exact for :math:`1,\; s,\; e^{-zs}` has the rates
-
-.. math:: w_+ = \frac{\rho}{a}\,\frac{z\,B(-za)}{B(-za) - B(zb)}, \qquad
-          w_- = \frac{\rho}{b}\,\frac{z\,B(zb)}{B(-za) - B(zb)}, \qquad B(x) = \frac{x}{e^x - 1},
-
-to a point at distance ``a`` ahead and ``b`` behind; for a = b = 1 these are the weights of
-D. Scharfetter and H. Gummel, IEEE Trans. Electron Devices 16, 64 (1969), :math:`\rho B(\mp z)`,
-and for z = 0 those of G. Shortley and R. Weller, J. Appl. Phys. 9, 334 (1938).
-"""
+"""The finite-volume stencil: from the links of cells to the rates of a Markov chain."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from fokkerplanck._kernels import conductance, links
 from fokkerplanck.grid import Grid, Level
-from fokkerplanck.operators.selling import Directions, Index
+from fokkerplanck.operators.cuts import NO_CUTS, Cuts, Region, Sink, centroids, find_cuts
+from fokkerplanck.operators.lattice import Lattice
+from fokkerplanck.operators.selling import Directions
 
 Array = NDArray[np.float64]
-Sink = Callable[[Array], Index]  # points on an edge (m, d) -> number of the sink (m,)
-
-# An edge nearer to a node than this fraction of a link is taken to be at this distance.
-CLOSEST = 1e-7
-STEEPEST = 300.0  # drift over diffusion along a link beyond which rates against it no longer fall
+Index = NDArray[np.int32]
+Source = Callable[[Index, Array], Directions]  # cells (m,) and a point for each (m, d) -> their links
 
 
 @dataclass(frozen=True)
@@ -42,57 +32,148 @@ class Rates:
     killing: Array
 
 
-def bernoulli(x: Array) -> Array:
-    """``x / (exp(x) - 1)``, 1 at 0; never quite 0, so that no cell loses its last way out."""
-    x = np.minimum(x, STEEPEST)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(np.abs(x) < 1e-5, 1.0 - 0.5 * x, x / np.expm1(x))
+def rates(
+    grid: Grid,
+    source: Source,
+    potential: Array | None = None,
+    level: Level | None = None,
+    sink: Sink | None = None,
+    sinks: int = 1,
+) -> Rates:
+    """Rates on the cells of a grid; links that leave the region ``level > 0`` or end at an absorbing
+    face are cut there and lead to the sinks. Cells outside may have none.
 
-
-def fitted(weight: Array, z: Array, ahead: Array, behind: Array) -> tuple[Array, Array]:
-    """Rates (w+, w-) of the fitted three-point formula; arrays of one shape."""
-    forward, backward = bernoulli(-z * ahead), bernoulli(z * behind)
-    small = np.abs(z) * np.maximum(ahead, behind) < 1e-5
-    safe = np.where(small, 1.0, z)
-    slope = np.where(
-        small, 0.5 * (ahead + behind) + z * (ahead**2 - behind**2) / 12.0, (forward - backward) / safe
-    )
-    return weight * forward / (ahead * slope), weight * backward / (behind * slope)
-
-
-def links(grid: Grid, directions: Directions, sign: int) -> tuple[Index, Array]:
-    """Target cell of every link (n, k), -1 where it leaves the box, and the fraction of the link at which
-    it meets an absorbing end (1 where it meets none).
-
-    At a wall a link that leaves is dropped: what is left reflects along ``D n``, the conormal. At an open end
-    there is hardly any mass, but a cell must keep a way back: the link ends on the last cell instead.
+    Without a potential each cell uses its own coefficients (Itô form). With one (``p ~ exp(-U)``, n),
+    the two cells of a link share its weight, which makes the stationary law exact; cells with cut links, and
+    those that a link from outside leads to, use their own.
     """
-    offset = sign * directions.offset
-    n, k, d = offset.shape
-    here = np.stack(np.unravel_index(np.arange(n), grid.shape), axis=1)[:, None, :]
-    there = here + offset
-    leaves = np.zeros((n, k), dtype=bool)
-    first = np.full((n, k), np.inf)
-    absorbed = np.zeros((n, k), dtype=bool)
-    for j, axis in enumerate(grid.axes):
-        if axis.periodic:
-            there[..., j] %= axis.cells
-            continue
-        for out, face, end in (
-            (there[..., j] < 0, -0.5, axis.ends[0]),
-            (there[..., j] >= axis.cells, axis.cells - 0.5, axis.ends[1]),
-        ):
-            with np.errstate(divide="ignore", invalid="ignore"):
-                fraction = np.where(out, (face - here[..., j]) / offset[..., j], np.inf)
-            if end != "open":
-                absorbed = np.where(fraction < first, end == "absorbing", absorbed)
-                first = np.minimum(first, fraction)
-                leaves |= out
-        there[..., j] = np.clip(there[..., j], 0, axis.cells - 1)
-    there = np.where(leaves[..., None], 0, there)
-    target = np.ravel_multi_index(tuple(there[..., j] for j in range(d)), grid.shape)
-    nowhere = leaves | (target == np.arange(n)[:, None])
-    return np.where(nowhere, -1, target), np.where(absorbed, first, 1.0)
+    lattice = Lattice.of(grid)
+    region = Region.of(lattice, level)
+    table = _Table(lattice, region, source, sink, sinks)
+    if potential is None:
+        inside = None if level is None else np.flatnonzero(region.inside).astype(np.int32)
+        return Rates(table.own(inside), table.killing)
+    balanced, cut = table.balanced(potential)
+    if not cut.size:
+        return Rates(balanced, table.killing)
+    return Rates(_with_rows(balanced, table.own(cut), cut), table.killing)
+
+
+class _Table:
+    """Rows of rates, a batch of cells at a time."""
+
+    def __init__(self, lattice: Lattice, region: Region, source: Source, sink: Sink | None, sinks: int):
+        self.lattice, self.region, self.source, self.sink = lattice, region, source, sink
+        self.killing = np.zeros((lattice.size, sinks))
+        self.edged = lattice.absorbs or region.level is not None
+
+    def own(self, cells: Index | None) -> sparse.csr_array:
+        """Rows of `cells` (all unless given) from their own coefficients; their killing is added up."""
+        return _stack(self.lattice, deque(self._own(batch) for batch in self.lattice.batches(cells)))
+
+    def _own(self, cells: Index) -> _Block:
+        points = self.lattice.points(cells)
+        found = self.source(cells, points)
+        cuts = find_cuts(self.lattice, self.region, cells, points, found) if self.edged else NO_CUTS
+        if not cuts.cell.size:
+            return _rows(self.lattice, cells, found)
+        which, middles = centroids(self.lattice, points, found, cuts)
+        found.put(which, self.source(cells[which], middles))
+        cuts = find_cuts(self.lattice, self.region, cells[which], points[which], found.take(which))
+        block, leak = _cut_rows(self.lattice, cells, found, which, cuts)
+        sinks = np.zeros(cuts.cell.size, dtype=int) if self.sink is None else self.sink(cuts.point)
+        np.add.at(self.killing, (cells[which][cuts.cell], sinks), leak)
+        return block
+
+    def balanced(self, potential: Array) -> tuple[sparse.csr_array, Index]:
+        """Rates in detailed balance with ``exp(-potential)``, and the cells whose rows an edge spoils."""
+        spoilt = np.zeros(self.lattice.size, dtype=bool)
+        blocks: deque[_Block] = deque()
+        for cells in self.lattice.batches():
+            points = self.lattice.points(cells)
+            found = self.source(cells, points)
+            if self.edged:
+                cuts = find_cuts(self.lattice, self.region, cells, points, found, spoilt)
+                spoilt[cells[cuts.cell]] = True
+            half = replace(
+                found,
+                weight=0.5 * found.weight,
+                tilt=np.zeros_like(found.tilt),
+                upwind=np.zeros_like(found.upwind),
+            )
+            blocks.append(_rows(self.lattice, cells, half))
+        halves = _stack(self.lattice, blocks)
+        rate, lone = _balance(halves, potential)
+        if lone:  # somewhere a link has no opposite: where D varies, or at an end
+            halves = (0.5 * (halves + halves.T)).tocsr()
+            halves.sort_indices()
+            rate, _ = _balance(halves, potential)
+        halves.data = rate
+        return halves, np.flatnonzero(spoilt).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class _Block:
+    cells: Index
+    count: Index
+    columns: Index
+    values: Array
+
+
+def _rows(lattice: Lattice, cells: Index, found: Directions) -> _Block:
+    """Rows of rates of some cells without cut links."""
+    return _cut_rows(lattice, cells, found, np.empty(0, dtype=np.int32), NO_CUTS)[0]
+
+
+def _cut_rows(
+    lattice: Lattice, cells: Index, found: Directions, which: Index, cuts: Cuts
+) -> tuple[_Block, Array]:
+    """Rows of rates of cells, of which the cells `which` have cut links, and the rates of these."""
+    m, pairs = found.weight.shape
+    column, value = np.empty((m, 2 * pairs + lattice.ndim), np.int32), np.empty((m, 2 * pairs + lattice.ndim))
+    slot, count = np.full(m, -1, dtype=np.int32), np.empty(m, dtype=np.int32)
+    slot[which] = np.arange(which.size)
+    distance = np.zeros((which.size, pairs + lattice.ndim, 2))
+    distance[cuts.cell, cuts.link, cuts.side] = cuts.distance
+    leak = np.zeros_like(distance)
+    graph = (found.offset, found.weight, found.tilt, found.upwind)
+    links.rows(cells, lattice.shape, lattice.ends, *graph, slot, distance, leak, column, value, count)
+    start = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
+    columns, values = np.empty(start[-1], dtype=np.int32), np.empty(start[-1])
+    links.pack(start, column, value, columns, values)
+    return _Block(cells, count, columns, values), leak[cuts.cell, cuts.link, cuts.side]
+
+
+def _stack(lattice: Lattice, blocks: deque[_Block]) -> sparse.csr_array:
+    """One matrix of the rows of all blocks, which are used up; their cells ascend, other rows are empty."""
+    count = np.zeros(lattice.size + 1, dtype=np.int64)
+    for b in blocks:
+        count[b.cells + 1] = b.count
+    start = np.cumsum(count).astype(np.int32)
+    columns, values = np.empty(start[-1], dtype=np.int32), np.empty(start[-1])
+    first = 0
+    while blocks:  # each is let go as soon as it is copied: in three dimensions two copies are too many
+        block = blocks.popleft()
+        last = first + block.columns.size
+        columns[first:last], values[first:last] = block.columns, block.values
+        first = last
+    return sparse.csr_array((values, columns, start), shape=(lattice.size, lattice.size))
+
+
+def _balance(halves: sparse.csr_array, potential: Array) -> tuple[Array, bool]:
+    """Rates from half conductances, and whether some link has no opposite."""
+    rate, lone = np.empty(halves.nnz), np.empty(halves.shape[0], dtype=bool)
+    conductance.balanced_rates(halves.indptr, halves.indices, halves.data, potential, rate, lone)
+    return rate, bool(lone.any())
+
+
+def _with_rows(matrix: sparse.csr_array, others: sparse.csr_array, rows: Index) -> sparse.csr_array:
+    """The matrix with some rows replaced."""
+    keep = np.ones(matrix.shape[0])
+    keep[rows] = 0.0
+    matrix.data *= np.repeat(keep, np.diff(matrix.indptr))
+    matrix.eliminate_zeros()
+    return matrix + others
 
 
 def assemble(
@@ -104,93 +185,9 @@ def assemble(
     sink: Sink | None = None,
     sinks: int = 1,
 ) -> Rates:
-    """Rates on all cells of the grid; links that leave the region ``level > 0`` or end at an absorbing
-    face are cut there and lead to the sinks.
-
-    Without a potential each cell uses its own coefficients (Itô form). With one (``p ~ exp(-U)``, n),
-    the two cells of a link share its weight, which makes the stationary law exact.
-    """
-    n = grid.size
-    targets = {s: links(grid, directions, s) for s in (1, -1)}
-    cut = {s: _cut(grid, directions, s, *targets[s], level) for s in (1, -1)}
-    rows_cut = np.asarray((cut[1].is_cut | cut[-1].is_cut).any(axis=1))
-    forward, backward = fitted(directions.weight, z, cut[1].distance, cut[-1].distance)
-    rows, columns, values = [], [], []
-    killing = np.zeros((n, sinks))
-    for s, rate in ((1, forward), (-1, backward)):
-        target, is_cut = targets[s][0], cut[s].is_cut
-        live = (target >= 0) & ~is_cut & (directions.weight > 0)
-        if potential is not None:
-            live &= rows_cut[:, None]
-        i, k = np.nonzero(live)
-        rows.append(i)
-        columns.append(target[i, k])
-        values.append(rate[i, k])
-        i, k = np.nonzero(is_cut)
-        where = sink(cut[s].points) if sink is not None else np.zeros(len(i), dtype=np.int64)
-        np.add.at(killing, (i, where), rate[i, k])
-        if potential is not None:
-            for a, b, w in _shared(directions, target, potential):
-                keep = ~rows_cut[a]
-                rows.append(a[keep])
-                columns.append(b[keep])
-                values.append(w[keep])
-    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-    matrix = sparse.coo_array(entries, shape=(n, n)).tocsr()
-    matrix.sum_duplicates()
-    return Rates(matrix, killing)
+    """`rates` of cells whose directions and tilts `z` (n, k) are given."""
+    tilted = replace(directions, tilt=z)
+    return rates(grid, lambda cells, points: tilted.take(cells), potential, level, sink, sinks)
 
 
-@dataclass(frozen=True)
-class _Cut:
-    is_cut: NDArray[np.bool_]
-    distance: Array  # (n, k), 1 where the link is whole
-    points: Array  # (cuts, d), where the cut links meet the edge, in the order of np.nonzero
-
-
-def _shared(directions: Directions, target: Index, potential: Array) -> list[tuple[Index, Index, Array]]:
-    """Half of every link's weight, there and back, with detailed balance to ``exp(-potential)``."""
-    i, k = np.nonzero((target >= 0) & (directions.weight > 0))
-    j = target[i, k]
-    half = 0.5 * directions.weight[i, k]
-    rise = potential[j] - potential[i]
-    return [(i, j, half * bernoulli(rise)), (j, i, half * bernoulli(-rise))]
-
-
-def _cut(
-    grid: Grid, directions: Directions, sign: int, target: Index, wall: Array, level: Level | None
-) -> _Cut:
-    """Which links are cut and where."""
-    points, h = grid.points(), grid.spacing
-    distance = wall.copy()
-    is_cut = wall < 1.0
-    if level is not None:
-        inside = level(points) > 0
-        crosses = inside[:, None] & ((target < 0) | ~inside[np.maximum(target, 0)]) & (directions.weight > 0)
-        # A link that leaves the box through an open or reflecting face leads nowhere; it is not cut.
-        crosses &= (target >= 0) | is_cut
-        i, k = np.nonzero(crosses & inside[:, None])
-        step = sign * directions.offset[i, k] * h
-        fraction = _crossing(level, points[i], step, distance[i, k])
-        distance[i, k] = fraction
-        is_cut = (is_cut | crosses) & inside[:, None]
-    is_cut = is_cut & (directions.weight > 0)
-    distance = np.where(is_cut, np.clip(distance, CLOSEST, 1.0), 1.0)
-    i, k = np.nonzero(is_cut)
-    return _Cut(is_cut, distance, points[i] + distance[i, k][:, None] * sign * directions.offset[i, k] * h)
-
-
-def _crossing(level: Level, start: Array, step: Array, end: Array) -> Array:
-    """First sign change of the level along ``start + t step``, 0 < t <= end, by bisection (m,).
-
-    Where there is none, `end`.
-    """
-    low, high = np.zeros(len(start)), end.copy()
-    if not len(start):
-        return high
-    outside = level(start + high[:, None] * step) <= 0
-    for _ in range(45):
-        middle = 0.5 * (low + high)
-        positive = level(start + middle[:, None] * step) > 0
-        low, high = np.where(positive & outside, middle, low), np.where(~positive & outside, middle, high)
-    return high
+__all__ = ["Directions", "Rates", "Sink", "Source", "assemble", "rates"]

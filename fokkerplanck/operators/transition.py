@@ -3,7 +3,7 @@ r"""The transition operator of a discrete chain, ``Q = P - I``, on a grid."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,7 +18,9 @@ from fokkerplanck.operators.markov import SMALLEST_TWIN, MarkovOperator
 from fokkerplanck.operators.restriction import Restriction
 from fokkerplanck.operators.selling import decompose
 from fokkerplanck.operators.stencil import Rates, Sink, assemble
-from fokkerplanck.solvers import evolution, spectrum
+from fokkerplanck.solvers import evolution, spectrum_in_steps
+from fokkerplanck.solvers.killed import Chain
+from fokkerplanck.solvers.modes import Modes
 
 Array = NDArray[np.float64]
 
@@ -65,6 +67,7 @@ class TransitionOperator(MarkovOperator):
     """
 
     unit = "steps"
+    tick = 1.0
     method = "transition operator"
     piles_up = True
 
@@ -126,7 +129,8 @@ class TransitionOperator(MarkovOperator):
         )
         kill = local.killing.sum(axis=1) + np.where(alone == 0, 1.0, 0.0) + centre_out
         companion = (local.links[cells, :][:, cells].tocsr(), kill[cells])
-        return Restriction(cells, rates.links[cells, :][:, cells].tocsr(), rates.killing[cells], companion)
+        links = rates.links[cells, :][:, cells].tocsr()
+        return Restriction(cells, links, rates.killing[cells], self.grid.positions()[cells], companion)
 
     def _march(self, p0: Array, times: Array, rtol: float) -> evolution.Evolved:
         whole = np.round(times).astype(int)
@@ -144,16 +148,13 @@ class TransitionOperator(MarkovOperator):
             masses.append(p)
         return evolution.Evolved(np.array(masses), np.zeros(len(times)), 0.0)
 
-    def _modes(self, k: int) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
-        # A slow mode of a chain has a multiplier near 1, or, beyond eta lambda = 1, near -1: look at both.
-        near, vectors = spectrum.slowest(self.rates.links, self.killing, k)
-        far, others = spectrum.farthest(self.rates.links, self.killing, k)
-        values = np.concatenate([near, far[np.abs(1.0 + far) > 0]])
-        vectors = np.concatenate([vectors, others[:, np.abs(1.0 + far) > 0]], axis=1)
-        values, first = np.unique(np.round(values, 10), return_index=True)
-        order = np.argsort(-np.abs(1.0 + values), kind="stable")[:k]
-        rates = np.asarray(-np.log(1.0 + values[order]) + 0.0, dtype=complex)
-        return rates, vectors[:, first[order]]
+    def _modes(self, k: int) -> Modes:
+        return spectrum_in_steps.slowest(self._chain, k, self._heavy)
+
+    @property
+    def _chain(self) -> Chain:
+        local = self._companion_rates
+        return replace(super()._chain, companion=(local.links, local.killing.sum(axis=1)))
 
     def _exact_rate(self, rate: float) -> float:
         return float(-np.log1p(-rate))

@@ -2,7 +2,8 @@
 
 from fokkerplanck.results.density import Density
 from fokkerplanck.results.ensemble import Ensemble
+from fokkerplanck.results.exit_law import ExitLaw
 from fokkerplanck.results.field import Field
 from fokkerplanck.results.spectrum import Spectrum
 
-__all__ = ["Density", "Ensemble", "Field", "Spectrum"]
+__all__ = ["Density", "Ensemble", "ExitLaw", "Field", "Spectrum"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,9 +42,25 @@ def interpolate(grid: Grid, values: Array, points: Array, valid: NDArray[np.bool
     Raises ValueError if a point lies outside the box or no window of valid cells is near it.
     """
     points = np.atleast_2d(np.asarray(points, dtype=float))
-    grid.require_inside(points)
-    points = grid.wrap(points)
-    return np.array([_at(grid, values, p, valid) for p in points])
+    near = [neighbours(grid, p, valid) for p in points]
+    return np.array([values.ravel()[cells] @ weights for cells, weights in near])
+
+
+def neighbours(
+    grid: Grid, point: Array, valid: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.int64], Array]:
+    """Cells (m,), numbered in C order, and their weights (m,) in the value of a function at a point (d,)."""
+    grid.require_inside(point[None, :])
+    point = grid.wrap(point)
+    for width in WIDTHS:
+        windows = [_windows(a, float(x), width) for a, x in zip(grid.axes, point, strict=True)]
+        # The nearest window is valid but near the edge of a region, where one a few cells aside is.
+        for choice in sorted(itertools.product(*windows), key=lambda c: sum(w.distance for w in c)):
+            cells = np.ix_(*(w.cells for w in choice))
+            if valid is None or valid[cells].all():
+                weights = functools.reduce(np.multiply.outer, (w.weights() for w in choice))
+                return np.ravel_multi_index(cells, grid.shape).ravel(), np.ravel(weights)
+    raise ValueError(f"no valid cells surround the point {tuple(float(x) for x in point)} of {grid!r}")
 
 
 def contract(grid: Grid, values: Array, fixed: Mapping[str, float]) -> Array:
@@ -58,20 +75,6 @@ def contract(grid: Grid, values: Array, fixed: Mapping[str, float]) -> Array:
             best = min(_windows(axis, x, WIDTHS[0]), key=lambda w: w.distance)
             values = np.tensordot(best.weights(), values.take(best.cells, axis=k), axes=(0, k))
     return values
-
-
-def _at(grid: Grid, values: Array, point: Array, ok: NDArray[np.bool_] | None) -> float:
-    for width in WIDTHS:
-        windows = [_windows(a, float(x), width) for a, x in zip(grid.axes, point, strict=True)]
-        # The nearest window is valid but near the edge of a region, where one a few cells aside is.
-        for choice in sorted(itertools.product(*windows), key=lambda c: sum(w.distance for w in c)):
-            cells = np.ix_(*(w.cells for w in choice))
-            if ok is None or ok[cells].all():
-                block = values[cells]
-                for w in choice:
-                    block = np.tensordot(w.weights(), block, axes=(0, 0))
-                return float(block)
-    raise ValueError(f"no valid cells surround the point {tuple(float(x) for x in point)} of {grid!r}")
 
 
 def _windows(axis: Axis, x: float, width: int) -> list[Window]:

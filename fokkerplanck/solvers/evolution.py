@@ -1,81 +1,145 @@
-r"""Evolution of a density by an L-stable second-order implicit scheme.
+r"""Evolution of a density, :math:`\partial_t p = Q^\top p`, in steps as long as their errors allow.
 
-SDIRK2, :math:`\gamma = 1 - 1/\sqrt2`: two solves a step with one factorisation.
-Source: R. Alexander, SIAM J. Numer. Anal. 14, 1006 (1977), eq. (2.2). No linear one-step scheme
-beyond first order keeps every density positive at every step length (C. Bolley and M. Crouzeix, RAIRO
-Anal. Numer. 12, 237 (1978)), so a step that does not is done again by backward Euler, which does.
+Chebyshev series carry it without time error; where they would take too many products, an implicit scheme
+takes over. A chain whose rates follow a control is carried by chains with constant rates. Nothing here makes
+a density negative or changes its mass.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from fokkerplanck.solvers.linear import factor, matrix
+from fokkerplanck.solvers import implicit, magnus, series
+from fokkerplanck.solvers.linear import Factored
+from fokkerplanck.solvers.state import State
+from fokkerplanck.solvers.uniformised import Uniformised
 
 Array = NDArray[np.float64]
+Chain = Callable[[float], tuple[sparse.csr_array, Array]]  # control -> links, killing
 
-GAMMA = 1.0 - np.sqrt(0.5)
-NEGATIVE = -1e-13  # relative to the largest mass: rounding, not the scheme
+MOST_PRODUCTS = 2e5  # with P: on 256 x 256 cells they take as long as an implicit evolution
+LARGEST = 250_000  # cells: the factors of more would not fit, above all in three dimensions
+ROUNDED = 0.1  # share of rtol that may go into rounding
+RESTING = 0.01  # share of rtol that may go into taking a density for stationary
 
 
 @dataclass(frozen=True)
 class Evolved:
-    """Masses at the wanted times (times, n), error in L1 from step halving, share of fallback steps."""
+    """Masses at the times (times, n), bounds of their errors in L1 (times,), share of steps that fell back
+    on a slower scheme that keeps every density positive, and the mass ``absorbed`` by then (times, sinks)."""
 
     masses: Array
     errors: Array
     fallback: float
+    absorbed: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 def evolve(
-    links: sparse.csr_array, killing: Array, start: Array, times: Array, rtol: float = 1e-4, first: int = 8
+    links: sparse.csr_array,
+    killing: Array,
+    start: Array,
+    times: Array,
+    rtol: float = 1e-5,
+    exact: implicit.Factor = Factored,
 ) -> Evolved:
-    """Masses at each of `times` (ascending, from 0); steps are halved until runs agree to `rtol` in L1."""
-    a = matrix(links, killing)
-    p, previous = start, 0.0
-    masses, errors, fallbacks, steps_taken = [], [], 0, 0
-    accumulated = 0.0
-    n = first
-    for t in times:
-        span = t - previous
-        if span > 0:
-            coarse, _ = _march(a, p, span, n)
-            while True:
-                fine, fell = _march(a, p, span, 2 * n)
-                error = float(np.abs(fine - coarse).sum()) / 3.0
-                if error <= rtol * max(float(p.sum()), 1e-300) or n >= 4096:
-                    break
-                n, coarse = 2 * n, fine
-            p, previous = fine, t
-            fallbacks += fell
-            steps_taken += 2 * n
-            accumulated += error
-            n = max(first, n // 2)
-        masses.append(p)
-        errors.append(accumulated)
-    return Evolved(np.array(masses), np.array(errors), fallbacks / max(steps_taken, 1))
+    """Masses at `times` (ascending, >= 0) of the chain with rates `links` and `killing`, (n,) or (n, sinks).
+
+    The error is at most `rtol`, and mostly far below. The implicit scheme solves its systems by `exact` where
+    the rounding of an LU factorisation would show.
+    """
+    flow = _Flow(exact)
+    begin = _start(start, killing)
+    return _evolved(begin, times, flow, lambda spans: flow(links, killing, begin, spans, rtol))
 
 
-def _march(a: sparse.csc_array, p: Array, span: float, n: int) -> tuple[Array, int]:
-    h = span / n
-    eye = sparse.eye_array(a.shape[0], format="csc")
-    lu = factor((eye + GAMMA * h * a).tocsc())
-    euler = None
-    fell = 0
-    for _ in range(n):
-        # Stages solve (1 + gamma h A') k = p; the combination keeps the mass because each stage does.
-        first = lu.solve(p, "T")
-        slope = (first - p) / GAMMA
-        second = lu.solve(p + (1.0 - GAMMA) * slope, "T")
-        q = second
-        if q.min() < NEGATIVE * q.max():
-            if euler is None:
-                euler = factor((eye + h * a).tocsc())
-            q = euler.solve(p, "T")
-            fell += 1
-        p = q
-    return np.maximum(p, 0.0), fell
+def evolve_controlled(
+    chain: Chain,
+    control: magnus.Control,
+    start: Array,
+    times: Array,
+    rtol: float = 1e-5,
+    exact: implicit.Factor = Factored,
+) -> Evolved:
+    """The same for a chain whose rates ``chain(a)`` follow a control a in time, such as a learning rate."""
+    flow = _Flow(exact)
+    killing = chain(control.moments(0.0, float(times[-1]) or 1.0)[0])[1]
+    begin = _start(start, killing)
+
+    def frozen(value: float, state: State, spans: Array, share: float) -> list[State]:
+        return flow(*chain(value), state, spans, share)
+
+    return _evolved(begin, times, flow, lambda spans: magnus.march(frozen, control, begin, spans, rtol))
+
+
+def iterate(links: sparse.csr_array, killing: Array, start: Array, steps: NDArray[np.int64]) -> Evolved:
+    """Masses after whole `steps` (ascending, >= 0) of a chain in discrete time with these probabilities."""
+    chain = Uniformised.of(links, _sinks(killing), rate=1.0)
+    flow, begin = _Flow(Factored), _start(start, killing)
+    return _evolved(
+        begin, np.asarray(steps, dtype=float), flow, lambda spans: flow.ticks(chain, begin, spans)
+    )
+
+
+class _Flow:
+    """Carries states along chains with constant rates, and keeps count."""
+
+    def __init__(self, exact: implicit.Factor) -> None:
+        self.steps = self.fallbacks = 0
+        self._exact = exact
+        self._length = 0.0  # of the step to try first, in time
+
+    def __call__(
+        self, links: sparse.csr_array, killing: Array, state: State, spans: Array, rtol: float
+    ) -> list[State]:
+        killing = _sinks(killing)
+        chain = Uniformised.of(links, killing)
+        if chain.rate == 0.0:
+            return [state] * len(spans)
+        first = max(self._length * chain.rate, series.FIRST)
+        most = MOST_PRODUCTS if chain.cells <= LARGEST else np.inf
+        run = series.march(chain, state, chain.rate * spans, first=first, most=most, resting=RESTING * rtol)
+        self._count(run)
+        self._length = run.length / chain.rate
+        if len(run.reached) == len(spans):
+            return run.reached
+        passed = run.tick / chain.rate
+        rest = spans[len(run.reached) :] - passed
+        rounding = float(np.finfo(float).eps) * chain.rate * float(rest[-1])
+        factor = self._exact if rounding > ROUNDED * rtol else Factored
+        long = implicit.march(links, killing, run.state, rest, rtol, passed, factor)
+        self._count(long)
+        return run.reached + long.reached
+
+    def ticks(self, chain: Uniformised, state: State, ticks: Array) -> list[State]:
+        """States after whole ticks of a chain in discrete time."""
+        run = series.march(chain, state, ticks, whole=True)
+        self._count(run)
+        return run.reached
+
+    def _count(self, run: series.March | implicit.March) -> None:
+        self.steps, self.fallbacks = self.steps + run.steps, self.fallbacks + run.fallbacks
+
+
+def _sinks(killing: Array) -> Array:
+    return killing[:, None] if killing.ndim == 1 else killing
+
+
+def _start(masses: Array, killing: Array) -> State:
+    return State(np.asarray(masses, dtype=float), np.zeros(_sinks(killing).shape[1]))
+
+
+def _evolved(begin: State, times: Array, flow: _Flow, march: Callable[[Array], list[State]]) -> Evolved:
+    """Run `march` from the start to the times after it."""
+    later = times[times > 0]
+    states = [begin] * (len(times) - len(later)) + (march(later) if len(later) else [])
+    return Evolved(
+        np.array([s.masses for s in states]),
+        np.array([s.error for s in states]),
+        float(flow.fallbacks) / max(flow.steps, 1),
+        np.array([s.absorbed for s in states]),
+    )

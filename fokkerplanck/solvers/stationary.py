@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from fokkerplanck.solvers.linear import KilledSolver, factor, matrix
+from fokkerplanck.solvers.killed import KilledSolver
+from fokkerplanck.solvers.linear import factor, matrix
 
 Array = NDArray[np.float64]
 
