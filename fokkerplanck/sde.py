@@ -14,13 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 from fokkerplanck import formula, sampling, stepping
 from fokkerplanck.codegen import numpy_function
 from fokkerplanck.coefficients import divergence, read_coefficients
+from fokkerplanck.formula import LEARNING_RATE
 from fokkerplanck.grid import Grid
 from fokkerplanck.operators import Generator
 from fokkerplanck.operators.auto import Question, choose
+from fokkerplanck.operators.scheduled import ScheduledGenerator
 from fokkerplanck.potential import Potential
 from fokkerplanck.results import Ensemble
 from fokkerplanck.sampling.seeds import seed_of
 from fokkerplanck.schedules import Schedule
+from fokkerplanck.solvers.magnus import Staircase
 from fokkerplanck.stepping import starting_points
 
 Array = NDArray[np.float64]
@@ -144,13 +147,32 @@ class SDE:
     # -- levels -----------------------------------------------------------------------------------
 
     def generator(self, grid: Grid) -> Generator:
-        """Build the Fokker–Planck generator on a grid whose axes are the variables."""
-        self._require_constant("a generator")
+        """Build the Fokker–Planck generator on a grid whose axes are the variables.
+
+        With a learning-rate schedule it changes in time; then densities evolve, and no more can be asked.
+        """
         if grid.names != self.names:
             raise ValueError(
                 f"the grid has axes {', '.join(grid.names)}, the SDE variables {', '.join(self.names)}"
             )
-        return Generator(grid, self.coefficients, self.potential, self.constants)
+        schedule = self.schedule
+        if schedule is None or schedule.is_constant:
+            return Generator(grid, self.coefficients, self.potential, self.constants)
+
+        def control(t: float) -> Staircase:
+            ends = stepping.steps_until(schedule, t)
+            return Staircase(ends, schedule.rates(len(ends)))
+
+        first = float(schedule.rates(1)[0])
+        return ScheduledGenerator(
+            grid, lambda rate: self.at_rate(rate).coefficients, first, control, self.constants
+        )
+
+    def at_rate(self, rate: float) -> SDE:
+        """Return this SDE with the learning rate held."""
+        parameters = dict(zip(self.parameters, self.parameter_values, strict=True)) | {LEARNING_RATE: rate}
+        facts = Schedule(rate), self.assumptions
+        return SDE.from_expressions(self.variables, self.drift, self.diffusion, parameters, *facts)
 
     def simulate(
         self,
@@ -278,6 +300,7 @@ class SDE:
         **ranges: Any,
     ) -> Grid:
         """Find a box and a spacing for the stationary law or an exit time; see `Grid.auto`."""
+        self._require_constant("an automatic grid")
         start = {} if x0 is None else stepping.named_point(x0, self.names)
         question = Question(region, start, self.constants)
         return choose(self.generator, self.names, ranges, question, rtol, cells)

@@ -128,7 +128,7 @@ def time_steps(sde: SDE, start: Array, t: float, dt: float | None) -> tuple[Arra
         return np.full(count, t / count), None
     if dt is not None:
         raise ValueError(f"dt follows the learning-rate schedule (a {SUBSTEPS}th of each rate); leave it out")
-    ends = _steps_until(sde.schedule, t)
+    ends = steps_until(sde.schedule, t)
     used = int(np.searchsorted(ends, t * (1 - 1e-12))) + 1
     rates = sde.schedule.rates(used)
     lengths = rates.copy()
@@ -136,7 +136,7 @@ def time_steps(sde: SDE, start: Array, t: float, dt: float | None) -> tuple[Arra
     return np.repeat(lengths / SUBSTEPS, SUBSTEPS), np.repeat(rates, SUBSTEPS)
 
 
-def _steps_until(schedule: Schedule, t: float) -> Array:
+def steps_until(schedule: Schedule, t: float) -> Array:
     """Times after the first steps of a schedule, as many as reach t or more."""
     longest = schedule.steps
     count = min(SAMPLE, longest or SAMPLE)
@@ -157,5 +157,6 @@ __all__ = [
     "speed",
     "starting_points",
     "step_length",
+    "steps_until",
     "time_steps",
 ]

@@ -296,7 +296,10 @@ MESSAGES: list[tuple[Callable[[], Any], str]] = [
     (lambda: fp.SGD("x**2", 0.1), r"must be a fokkerplanck\.Loss, got str"),  # type: ignore[arg-type]
     (lambda: fp.SGD(ROWS, 0.1, 1, "epoch").transition(LINE), "no transition operator; simulate"),
     (lambda: fp.SGD(ROWS, 0.1, 1, "epoch").sde(), "not white"),
-    (lambda: fp.SGD(quadratic_loss(), [0.1, 0.2]).sde().generator(LINE), "give SGD a number as lr"),
+    (
+        lambda: fp.SGD(quadratic_loss(), [0.1, 0.2]).sde().generator(LINE).spectrum(),
+        "give SGD a number as lr",
+    ),
     (lambda: fp.SGD(quadratic_loss(), [0.1, 0.2]).escape("x < 1", (0,)), "give SGD a number as lr"),
     (lambda: fp.SGD(quadratic_loss(), 0.1).sde(order=3), "order: got 3; expected 1 or 2"),
     (

@@ -19,6 +19,7 @@ from fokkerplanck.operators.restriction import Restriction
 from fokkerplanck.operators.stencil import Rates, Sink
 from fokkerplanck.results import Density, ExitLaw, Field, Spectrum
 from fokkerplanck.solvers import evolution, spectrum
+from fokkerplanck.solvers.elimination import Elimination
 from fokkerplanck.solvers.killed import Chain
 from fokkerplanck.solvers.modes import Modes
 
@@ -190,7 +191,10 @@ class MarkovOperator:
         return equilibrium.law(self)
 
     def _march(self, p0: Array, times: Array, rtol: float) -> evolution.Evolved:
-        return evolution.evolve(self.rates.links, self.killing, p0, times, rtol)
+        return evolution.evolve(self.rates.links, self.rates.killing, p0, times, rtol, self._eliminate)
+
+    def _eliminate(self, links: sparse.csr_array, killing: Array) -> Elimination:
+        return Elimination(links, killing, self.grid.positions())
 
     def _density(
         self, values: Array, coarse: Density | None, status: str = "ok", info: Mapping[str, Any] | None = None

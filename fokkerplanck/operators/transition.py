@@ -138,15 +138,7 @@ class TransitionOperator(MarkovOperator):
             raise ValueError(
                 f"a chain moves in whole steps: times must be whole numbers, got {times.tolist()}"
             )
-        p, done, masses = p0, 0, []
-        total = np.asarray(self.rates.links.sum(axis=1)).ravel() + self.killing
-        transposed = self.rates.links.T.tocsr()
-        for k in whole:
-            for _ in range(k - done):
-                p = transposed @ p + (1.0 - total) * p
-            done = k
-            masses.append(p)
-        return evolution.Evolved(np.array(masses), np.zeros(len(times)), 0.0)
+        return evolution.iterate(self.rates.links, self.rates.killing, p0, whole)
 
     def _modes(self, k: int) -> Modes:
         return spectrum_in_steps.slowest(self._chain, k, self._heavy)
