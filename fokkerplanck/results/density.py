@@ -84,11 +84,12 @@ class Density:
         if "replicas" in self.info:
             variance = float(values**2 @ self.masses) - found.value**2
             found = found.with_(stat=float(np.sqrt(max(variance, 0.0) / max(self.info["replicas"], 1.0))))
-        if "time_error" in self.info:
-            # The error of the time stepping in L1, times what the function may be where there is mass.
+        left = float(self.info.get("time_error", 0.0)) + float(self.info.get("solver_error", 0.0))
+        if left > 0.0:
+            # What time stepping or solver leave in L1, times what the function may be where there is mass.
             reached = self.masses > 1e-9 * self.masses.max()
             spread = float(np.abs(values[reached] - found.value).max(initial=0.0))
-            found = found.with_(disc=found.disc + float(self.info["time_error"]) * spread)
+            found = found.with_(disc=found.disc + left * spread)
         if "mass_beyond_open_ends" in self.info:
             # What lies beyond an open end counts with the function as it grows there.
             cut = beyond(
