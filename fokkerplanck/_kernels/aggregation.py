@@ -14,8 +14,6 @@ from fokkerplanck._kernels._jit import serial
 Array = NDArray[np.float64]
 Index = NDArray[np.int32]
 
-WEAK = 0.1  # of its strongest link: a cell rather stays alone than joins another by less
-
 
 @serial
 def gauge(source: Index, rate: Array, total: Array, p: Array, flow: Array, outflow: Array) -> None:
@@ -27,8 +25,11 @@ def gauge(source: Index, rate: Array, total: Array, p: Array, flow: Array, outfl
 
 
 @serial
-def match(start: Index, source: Index, flow: Array, outflow: Array, aggregate: Index) -> int:
-    """Pair every cell with the free one that sends it most, for what both send; returns how many."""
+def match(start: Index, source: Index, flow: Array, outflow: Array, weak: float, aggregate: Index) -> int:
+    """Pair every cell with the free one that sends it most, for what both send; returns how many.
+
+    A cell rather stays alone than joins another by less than the share `weak` of its strongest link.
+    """
     n, count = outflow.size, 0
     aggregate[:] = -1
     for j in range(n):
@@ -42,7 +43,7 @@ def match(start: Index, source: Index, flow: Array, outflow: Array, aggregate: I
             if share > most and aggregate[i] < 0 and i != j:
                 best, most = i, share
         aggregate[j] = count
-        if best >= 0 and most >= WEAK * strongest:
+        if best >= 0 and most >= weak * strongest:
             aggregate[best] = count
         count += 1
     return count

@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 SOLVERS = ("multigrid", "direct")
 FEW = 5000  # cells up to which a direct solve is quickest
-MOST = 300_000  # cells up to which one is affordable where cycles cannot be trusted
+MOST = {1: 10**8, 2: 300_000, 3: 40_000}  # up to which it is affordable where multigrid cannot be trusted
 # Exchange between wells, relative to the fastest rate, below which the rounding of the cycles would hide it.
 SLOWEST = 1e-14
 UNRESOLVED = 0.2  # distance in L1 from the coarse twin beyond which a law is flagged
@@ -100,12 +100,12 @@ def law(op: MarkovOperator, solver: str | None = None) -> Law:
             found = multigrid.stationary(op.rates.links, guess)
             return Law(found.masses, "multigrid", found.error, twin.exchange)
         except SolverError:
-            if op.grid.size > MOST:
+            if op.grid.size > MOST[op.grid.ndim]:
                 raise
-    elif solver is None and op.grid.size > MOST:
+    elif solver is None and op.grid.size > MOST[op.grid.ndim]:
         raise SolverError(
             f"parts of the law exchange mass at {twin.exchange:.1e} of the fastest rate, too slowly for "
-            f"multigrid, and {op.grid.size} cells are too many to solve directly; take at most {MOST} cells"
+            f"multigrid, and {op.grid.size} cells are too many to solve directly; take at most {MOST[op.grid.ndim]}"
         )
     return _direct(op)
 

@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int32]
 
 FEW = 48  # states that are eliminated directly
+WEAK = 0.1  # of the strongest link of a cell: links below are not joined
+ALONE = 0.75  # aggregates a state from which on weak links are joined too
 VISITS = 2  # of every level but the first two, from the one above: a W-cycle
 
 
@@ -81,13 +83,20 @@ class Hierarchy:
 
 def coarsen(level: Level) -> Level:
     """Pairs of pairs."""
-    pairs = np.empty(level.size, np.int32)
-    middle, _ = _between(level, pairs, aggregation.match(*level.graph, pairs))
-    above = np.empty(middle.size, np.int32)
-    count = aggregation.match(*middle.graph, above)
+    pairs, count = _paired(level)
+    middle, _ = _between(level, pairs, count)
+    above, count = _paired(middle)
     level.aggregate = above[pairs]
     coarse, level.place = _between(level, level.aggregate, count)
     return coarse
+
+
+def _paired(level: Level) -> tuple[Index, int]:
+    pairs = np.empty(level.size, np.int32)
+    count = aggregation.match(*level.graph, WEAK, pairs)
+    if count > ALONE * level.size:  # a hub takes one of those around it, and the others must join each other
+        count = aggregation.match(*level.graph, 0.0, pairs)
+    return pairs, count
 
 
 def _between(level: Level, aggregate: Index, count: int) -> tuple[Level, Index]:
