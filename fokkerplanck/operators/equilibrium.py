@@ -103,9 +103,10 @@ def law(op: MarkovOperator, solver: str | None = None) -> Law:
             if op.grid.size > MOST[op.grid.ndim]:
                 raise
     elif solver is None and op.grid.size > MOST[op.grid.ndim]:
+        most = MOST[op.grid.ndim]
         raise SolverError(
             f"parts of the law exchange mass at {twin.exchange:.1e} of the fastest rate, too slowly for "
-            f"multigrid, and {op.grid.size} cells are too many to solve directly; take at most {MOST[op.grid.ndim]}"
+            f"multigrid, and {op.grid.size} cells are too many to solve directly; take at most {most}"
         )
     return _direct(op)
 
