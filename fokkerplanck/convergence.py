@@ -206,7 +206,7 @@ def convergence_study(
     ...     lambda grid: sde.generator(grid).exit_time("x < 1").at(x=0), fp.Grid(x=(-8, 8, 64)), levels=3
     ... )
     >>> round(study.order, 1), study.clean
-    (2.1, True)
+    (2.0, True)
     """
     if not is_whole(levels, 3):
         raise ValueError(f"levels is {levels!r}: an order that can be judged needs at least 3 grids")

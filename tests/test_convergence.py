@@ -135,7 +135,7 @@ def test_plot() -> None:
     ax = passage_study(exact=PASSAGE, levels=3).plot()
     assert ax.get_xlabel() == "cell width"
     assert ax.get_ylabel() == "error (time)"
-    assert [t.get_text() for t in ax.texts] == ["2.7", "2.1"]
+    assert [t.get_text() for t in ax.texts] == ["4.1", "2.0"]
     assert ax.get_xscale() == ax.get_yscale() == "log"
 
 
