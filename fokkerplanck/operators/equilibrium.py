@@ -26,7 +26,6 @@ FEW = 5000  # cells up to which a direct solve is quickest
 MOST = {1: 10**8, 2: 300_000, 3: 40_000}  # up to which it is affordable where multigrid cannot be trusted
 # Exchange between wells, relative to the fastest rate, below which the rounding of the cycles would hide it.
 SLOWEST = 1e-14
-HALVED = 1.9  # how much wider the cells of a twin must be to be comparable one to one
 UNRESOLVED = 0.2  # distance in L1 from the coarse twin beyond which a law is flagged
 
 
@@ -84,8 +83,8 @@ def _added(op: MarkovOperator, masses: Array, coarse: Density | None) -> float:
 
 
 def _resolved(op: MarkovOperator, masses: Array, coarse: Density) -> str:
-    if op.grid.ratio(coarse.grid) < HALVED:
-        return "ok"
+    if any(a.cells != 2 * b.cells for a, b in zip(op.grid.axes, coarse.grid.axes, strict=True)):
+        return "ok"  # cells that do not nest cannot be compared one to one
     moved = float(np.abs(pooled(masses, op.grid, coarse.grid) - coarse.masses).sum())
     if moved < UNRESOLVED:
         return "ok"
