@@ -21,9 +21,9 @@ from fokkerplanck._kernels.tensors import CHUNK, Spacing, eigen, lattice_tensor,
 Array = NDArray[np.float64]
 Index = NDArray[np.int32]
 
-# What a cell's links are, flags: not all along axes; shorter than D asks for; and spreading more, along the
-# direction of least noise, than the noise itself.
-SLANTED, BOUNDED, UPWIND = 1, 2, 4
+# What a cell's links are, flags: shorter than D asks for; and spreading more, along the direction of least
+# noise, than the noise itself.
+BOUNDED, UPWIND = 1, 2
 
 SINGULAR = 1e-12  # an eigenvalue below this part of the largest is rounding
 TOLERATED = 0.25  # part of all upwinding that fitted links may spread before another way is sought
@@ -171,7 +171,6 @@ def _carry(
             fitted = spread <= TOLERATED * everything
         if not fitted:
             _split(a, b, offset, weight, tilt, upwind, square, row, spacing)
-    kind = SLANTED if slanted else 0
     steep = False
     for k in range(d * (d + 1) // 2):
         steep |= weight[k] > 0.0 and abs(tilt[k]) > STEEP
@@ -183,8 +182,8 @@ def _carry(
         for j in range(d):
             row[1, j] = square[1, j, d - 1]
         if added_along(row[1], offset, weight, tilt, upwind, spacing) > row[0, d - 1]:
-            kind |= UPWIND
-    return kind
+            return UPWIND
+    return 0
 
 
 @parallel

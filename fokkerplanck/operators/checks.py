@@ -31,7 +31,7 @@ class Survey:
         self._spacing = tuple(grid.spacing.tolist())
         self.smallest = np.empty(grid.size)
         self.singular = np.zeros(grid.size, dtype=bool)
-        self._slanted = self._bounded = self._upwind = 0
+        self._bounded = self._upwind = self._far_out = 0
 
     def look(self, cells: Index, drift: Array, diffusion: Array) -> None:
         """Refuse coefficients that are not finite and diffusion that is not positive semidefinite."""
@@ -53,21 +53,30 @@ class Survey:
     def count(self, links: Directions, cells: Index) -> None:
         """Note what links cells have."""
         kind = links.kind
-        self._slanted += int(np.count_nonzero(kind & tilt.SLANTED))
         self._bounded += int(np.count_nonzero((kind & tilt.BOUNDED > 0) & ~self.singular[cells]))
         self._upwind += int(np.count_nonzero((kind & tilt.UPWIND > 0) | self.singular[cells]))
+        self._far_out += self._leaving_far(links, cells)
+
+    def _leaving_far(self, links: Directions, cells: Index) -> int:
+        """Number of links through a wall that reflects, along which two cells or more lie across it."""
+        number = 0
+        for k, axis in enumerate(self._grid.axes):
+            place = np.unravel_index(cells, self._grid.shape)[k]
+            for end, before in zip(axis.ends, (place, axis.cells - 1 - place), strict=True):
+                if end == "reflecting":
+                    across = np.abs(links.offset[:, :, k]) > np.maximum(before, 1)[:, None]
+                    number += int(np.count_nonzero(across & (links.weight > 0)))
+        return number
 
     def order(self, vanishes: bool) -> int:
         """Order of the scheme in the cell width, 0 where it is not clean.
 
         0: noise that vanishes on a surface only, offsets that had to be bounded though D is regular, or a
-        wall that drops slanted links. 1: upwinding nearly everywhere. Else 2.
+        wall that drops links which no link along it stands for. 1: upwinding nearly everywhere. Else 2.
         """
-        walls = any("reflecting" in a.ends for a in self._grid.axes)
-        clean = EVERYWHERE * self._grid.size
-        if self._upwind >= clean and not (walls and self._slanted):
+        if self._upwind >= EVERYWHERE * self._grid.size and not self._far_out:
             return 1
-        if vanishes or self.singular.any() or self._bounded or (walls and self._slanted):
+        if vanishes or self.singular.any() or self._bounded or self._far_out:
             return 0
         return 2
 

@@ -30,8 +30,8 @@ class Generator(MarkovOperator):
 
     The diffusion tensor of every cell is written as a sum of one-dimensional ones along lattice
     directions (Selling), each with exponentially fitted weights: rates are non-negative, mass is
-    conserved, and the scheme is of second order inside and at open or periodic ends. Where a potential
-    is known, :math:`p = e^{-U}` is exact to rounding.
+    conserved, and the scheme is of second order inside and at the ends. Where a potential is known,
+    :math:`p = e^{-U}` is exact to rounding.
 
     D may be singular, as for momentum, D = diag(0, D_v), or for mini-batches that drive all coordinates by
     one number. Drift that no noise goes along is then taken upwind, which is of first order: see `order` and
@@ -51,8 +51,9 @@ class Generator(MarkovOperator):
     ----------
     order : int
         2: second order. 1: clean first order, because drift is taken upwind nearly everywhere; values are
-        extrapolated. 0: no clean order, at a wall that drops slanted links, around a surface on which the
-        noise vanishes, or where a nearly singular D would need longer links than the grid bears.
+        extrapolated. 0: no clean order, at a wall that links of an elongated D cross by more than a cell,
+        around a surface on which the noise vanishes, or where a nearly singular D would need longer links
+        than the grid bears.
 
     Raises
     ------

@@ -55,6 +55,13 @@ class Lattice:
         """Whether an end absorbs."""
         return links.ABSORBING in self.ends
 
+    @property
+    def links_along_walls(self) -> int:
+        """Most links of a cell along walls that reflect: two for each two of its links through a wall."""
+        # Of the 3 directions of a tensor in two dimensions 2 lead through a wall, of the 6 in three 4.
+        through = self.ndim * (self.ndim - 1) * (2 if self.ndim == 3 else 1)
+        return self.ndim * through if links.REFLECTING in self.ends else 0
+
     def points(self, cells: NDArray[np.integer]) -> Array:
         """Centres of cells, (m, d)."""
         where = np.unravel_index(cells, self.shape)

@@ -15,6 +15,7 @@ from fokkerplanck.grid import Grid, Level
 from fokkerplanck.operators.cuts import NO_CUTS, Cuts, Region, Sink, centroids, find_cuts
 from fokkerplanck.operators.lattice import Lattice
 from fokkerplanck.operators.selling import Directions
+from fokkerplanck.operators.walls import feet
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int32]
@@ -74,6 +75,10 @@ class _Table:
     def _own(self, cells: Index) -> _Block:
         points = self.lattice.points(cells)
         found = self.source(cells, points)
+        if self.lattice.links_along_walls:
+            which, foot = feet(self.lattice, cells, points, found)
+            if which.size:
+                found.put(which, self.source(cells[which], foot))
         cuts = find_cuts(self.lattice, self.region, cells, points, found) if self.edged else NO_CUTS
         if not cuts.cell.size:
             return _rows(self.lattice, cells, found)
@@ -130,7 +135,8 @@ def _cut_rows(
 ) -> tuple[_Block, Array]:
     """Rows of rates of cells, of which the cells `which` have cut links, and the rates of these."""
     m, pairs = found.weight.shape
-    column, value = np.empty((m, 2 * pairs + lattice.ndim), np.int32), np.empty((m, 2 * pairs + lattice.ndim))
+    most = 2 * pairs + lattice.ndim + lattice.links_along_walls
+    column, value = np.empty((m, most), np.int32), np.empty((m, most))
     slot, count = np.full(m, -1, dtype=np.int32), np.empty(m, dtype=np.int32)
     slot[which] = np.arange(which.size)
     distance = np.zeros((which.size, pairs + lattice.ndim, 2))
