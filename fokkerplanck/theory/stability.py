@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from fokkerplanck.estimate import Estimate
 from fokkerplanck.loss import Loss
-from fokkerplanck.theory.factors import curvature_factor
+from fokkerplanck.theory import mean_square
+from fokkerplanck.theory.almost_sure import Crossing, TopExponent
 from fokkerplanck.theory.inputs import Algorithm, settings
 from fokkerplanck.theory.linear import Linearisation, coordinates, linearise
-from fokkerplanck.theory.lyapunov import Factor
-from fokkerplanck.theory.products import ProductExponent
+from fokkerplanck.theory.tails import kesten_exponent
 
 Array = NDArray[np.float64]
 LEAK = "no linear threshold: samples push out of the curved directions: drift or run-away along the valley"
 NO_CROSSING = "no threshold found: the Lyapunov exponent does not change sign where it was searched"
-_LARGEST_TAIL = 1e4
 
 
 class Thresholds(NamedTuple):
@@ -159,9 +157,7 @@ class DivergenceThresholds:
         """Above it the variance diverges."""
         value = self.lr_deterministic.value
         if self._usable and self.linear.multiplies:
-            sums, products = _pairs(self.curvatures)
-            square = np.diag(products.ravel()) + _operator(self.linear.scatter)
-            value = 2 / _largest(sums.ravel() / 2, square)
+            value = mean_square.critical_rate(self.curvatures, self.linear.scatter)
         return self._estimate(value, "lr", "2/lambda_max(C^-1 D)")
 
     @cached_property
@@ -170,8 +166,7 @@ class DivergenceThresholds:
         value = math.nan
         reason: tuple[str, ...] = ()
         if self._usable and self.linear.multiplies:
-            sums, _ = _pairs(self.curvatures)
-            value = 2 / _largest(sums.ravel() / 2, _operator(self.linear.scatter))
+            value = mean_square.critical_rate_of_sde(self.curvatures, self.linear.scatter)
         elif self._usable:
             value, reason = math.inf, (f"Infinite {self._reason}.",)
         return self._estimate(value, "lr", "first-order SDE, mean square", assumptions=reason)
@@ -198,89 +193,15 @@ class DivergenceThresholds:
 
     @cached_property
     def _almost_sure(self) -> list[tuple[float, Estimate]]:
-        top = float(self.curvatures.max())
-        fine = 40 if self._exact else 1
-        scan = np.concatenate([np.linspace(0, 8, 40 * fine + 1)[1:], np.geomspace(8, 200, 10 * fine)[1:]])
-        scan /= top
-        # Strong noise: the threshold is of the order of 1/deviation. Where the exponent is drawn its sign is
-        # lost in the draws far below that.
-        lowest = (1e-3 if self._exact else 0.05) / self._spread
-        if 50 * lowest < scan[0] or (not self._exact and lowest < scan[0]):
-            below = max(2, int((50 if self._exact else 8) * math.log10(scan[0] / lowest)))
-            scan = np.concatenate([np.geomspace(lowest, scan[0], below)[:-1], scan])
-        function = self._exponent_in_lr
-        values = function(scan)
-        if len(self.curvatures) == 1 and hasattr(self._factor, "values") and self._factor.exact:
-            h = self.curvatures[0] + self._deviation * self._factor.values  # narrow gaps about 1/h
-            scan = np.union1d(scan, 1 / h[(h > 0) & (1 / np.where(h > 0, h, 1) < scan[-1])])
-            values = function(scan)
-        found: list[tuple[float, Estimate]] = []
-        low = 0.0
-        for k in range(1, len(scan)):
-            if values[k - 1] < 0 <= values[k]:
-                found.append((low, self._root(function, scan[k - 1], scan[k], "lr", "Lyapunov exponent = 0")))
-            elif values[k - 1] >= 0 > values[k]:
-                low = self._root(function, scan[k - 1], scan[k], "lr", "").value
-        return found
+        found = self._growth.stable_rates()
+        return [(low, self._at_crossing(high, "lr", "Lyapunov exponent = 0")) for low, high in found]
 
     @cached_property
-    def _factor(self) -> Factor:
-        rng = np.random.default_rng(self.seed)
-        return curvature_factor(self.loss, self.linear.direction_entry(0, 0), self.batch, self.sampling, rng)
+    def _growth(self) -> TopExponent:
+        return TopExponent(self.loss, self.linear, self.batch, self.sampling, self.seed)
 
-    @property
-    def _exact(self) -> bool:
-        """Whether the exponent is exact; a simulated one costs more and shows no narrow gaps."""
-        return len(self.curvatures) == 1 and self._factor.exact
-
-    @property
-    def _deviation(self) -> float:
-        """Standard deviation of the batch curvature, one curved direction."""
-        return math.sqrt(float(self.linear.scatter[0, 0, 0, 0]))
-
-    @property
-    def _spread(self) -> float:
-        """Size of the batch Hessian's deviations, any number of curved directions."""
-        return math.sqrt(float(np.linalg.norm(_operator(self.linear.scatter), 2)))
-
-    @cached_property
-    def _product(self) -> ProductExponent:
-        return ProductExponent.draw(self.loss, self.linear, self.batch, self.sampling, self.seed)
-
-    def _exponent_in_lr(self, lr: Array) -> Array:
-        if len(self.curvatures) == 1:
-            return self._factor.log_mean(1 - lr * self.curvatures[0], lr * self._deviation)
-        return np.array([self._product.exponents(eta, 1.0).mean() for eta in np.atleast_1d(lr)])
-
-    def _exponent_in_noise(self, q: Array) -> Array:
-        if len(self.curvatures) == 1:
-            m = np.full(np.shape(q), 1 - self.lr * self.curvatures[0])
-            return self._factor.log_mean(m, self.lr * self._deviation * np.asarray(q))
-        return np.array([self._product.exponents(self.lr, s).mean() for s in np.atleast_1d(q)])
-
-    def _root(
-        self, function: Callable[[Array], Array], low: float, high: float, unit: str, method: str
-    ) -> Estimate:
-        """Where the exponent changes sign, with the Monte Carlo error of the law if it was drawn."""
-        # Inside a bracket that ends on a singularity of -inf the sign is all that is known.
-        value = float(
-            brentq(lambda s: float(np.clip(function(np.array([s]))[0], -1e3, 1e3)), low, high, xtol=1e-14)
-        )
-        spread = 1e-4 * value
-        slope = float(np.diff(function(np.array([value - spread, value + spread])))[0] / (2 * spread))
-        if len(self.curvatures) == 1:
-            m, tau = (
-                (1 - value * self.curvatures[0], value * self._deviation)
-                if unit == "lr"
-                else (1 - self.lr * self.curvatures[0], self.lr * self._deviation * value)
-            )
-            error = self._factor.log_error(m, tau)
-        else:
-            runs = self._product.exponents(*((value, 1.0) if unit == "lr" else (self.lr, value)))
-            error = float(runs.std(ddof=1) / math.sqrt(len(runs)))
-        return self._estimate(
-            value, unit, method, stat=error / abs(slope) if error else 0.0, disc=1e-12 * value
-        )
+    def _at_crossing(self, found: Crossing, unit: str, method: str) -> Estimate:
+        return self._estimate(found.value, unit, method, stat=found.stat, disc=1e-12 * found.value)
 
     # -- tails and noise -------------------------------------------------------------------------
 
@@ -307,19 +228,14 @@ class DivergenceThresholds:
                 f"computed for one curved direction only; here it is {side} 2, by the mean-square threshold"
             )
             return self._estimate(math.nan, "", method).with_(status=said)
-        m, tau = 1 - eta * self.curvatures[0], eta * self._deviation
-        if float(self._factor.log_mean(np.array([m]), np.array([tau]))[0]) >= 0:
+        if float(self._growth.at(eta)[0]) >= 0:
             return self._estimate(math.nan, "", method).with_(
                 status="no stationary law: almost every path diverges"
             )
-        low, high = 0.0, 2.0
-        while self._factor.power_mean(m, tau, high) < 0:
-            low, high = high, 2 * high
-            if high > _LARGEST_TAIL:
-                reason = ("Infinite, or beyond 10^4: no sample stretches by more than it shrinks.",)
-                return self._estimate(math.inf, "", method, assumptions=reason)
-        low = low or 1e-9
-        alpha = float(brentq(lambda a: self._factor.power_mean(m, tau, a) / a, low, high, xtol=1e-12))
+        alpha = kesten_exponent(self._growth.factor, *self._growth.multiplier(eta))
+        if math.isinf(alpha):
+            reason = ("Infinite, or beyond 10^4: no sample stretches by more than it shrinks.",)
+            return self._estimate(math.inf, "", method, assumptions=reason)
         return self._estimate(alpha, "", method, disc=1e-9 * alpha)
 
     @cached_property
@@ -343,37 +259,13 @@ class DivergenceThresholds:
             return Thresholds(mean_only, *same)
         square = 0.0
         if stable:
-            sums, products = _pairs(self.curvatures)
-            margin = (sums - self.lr * products).ravel()
-            square = 1 / math.sqrt(_largest(margin, self.lr * _operator(self.linear.scatter)))
+            square = mean_square.critical_noise(self.curvatures, self.linear.scatter, self.lr)
         return Thresholds(
             mean_only, self._estimate(square, unit, names[1]), self._noise_almost_sure(square or 1e-3)
         )
 
-    def _noise_almost_sure(self, start: float) -> Estimate:
-        scan = start * np.geomspace(1e-3, 1e3, 600 if self._exact else 40)
-        values = self._exponent_in_noise(scan)
-        crossings = np.flatnonzero((values[:-1] < 0) & (values[1:] >= 0))
-        if crossings.size == 0 and values[0] < 0:
+    def _noise_almost_sure(self, near: float) -> Estimate:
+        found = self._growth.critical_noise(self.lr, near)
+        if found is None:
             return self._estimate(math.nan, "noise scale", "almost sure").with_(status=NO_CROSSING)
-        if crossings.size == 0:
-            return self._estimate(0.0, "noise scale", "almost sure")
-        k = int(crossings[0])
-        return self._root(self._exponent_in_noise, scan[k], scan[k + 1], "noise scale", "almost sure")
-
-
-def _pairs(curvatures: Array) -> tuple[Array, Array]:
-    """lambda_i + lambda_j and lambda_i lambda_j."""
-    return np.add.outer(curvatures, curvatures), np.multiply.outer(curvatures, curvatures)
-
-
-def _operator(scatter: Array) -> Array:
-    """X -> E[(H_B - H) X (H_B - H)] as a matrix on vec(X)."""
-    k = scatter.shape[0]
-    return np.asarray(np.einsum("iajb->ijab", scatter).reshape(k * k, k * k))
-
-
-def _largest(diagonal: Array, operator: Array) -> float:
-    """Largest eigenvalue of diag^-1/2 operator diag^-1/2."""
-    root = 1 / np.sqrt(diagonal)
-    return float(np.linalg.eigvalsh(root[:, None] * (operator + operator.T) / 2 * root).max())
+        return self._at_crossing(found, "noise scale", "almost sure")
