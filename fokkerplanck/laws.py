@@ -125,3 +125,21 @@ def named_laws(samples: Mapping[str | tuple[str, ...], Law]) -> dict[str, tuple[
     if data > 1:
         raise ValueError(f"samples: got {data} data sets; put all columns into one Data, a row a sample")
     return laws
+
+
+def check_laws(
+    laws: Mapping[Any, Law], parameters: Mapping[Any, Sequence[Any]], values: Mapping[Any, float]
+) -> None:
+    """Standard deviations >= 0 and intervals that are ones, at given values of the constants."""
+    for s, law in laws.items():
+        at = [p.subs(values) for p in parameters[s]]
+        numbers = [float(p) if p.is_real else math.nan for p in at]
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError(f"samples: {s} ~ {law} has parameters {numbers}; expected finite real numbers")
+        if isinstance(law, Normal) and numbers[1] < 0:
+            raise ValueError(f"samples: the standard deviation of {s} is {numbers[1]:g}; expected 0 or more")
+        if isinstance(law, Uniform) and numbers[0] > numbers[1]:
+            raise ValueError(
+                f"samples: the interval of {s} runs from {numbers[0]:g} down to {numbers[1]:g}; "
+                "expected low <= high"
+            )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,9 +12,11 @@ import sympy
 from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck import formula as _formula
+from fokkerplanck.batches import covariance_of_mean
 from fokkerplanck.codegen import numpy_function
+from fokkerplanck.declarations import check_names, read_definitions, read_numbers
 from fokkerplanck.formula import BATCH, Formula, derivative, symbol
-from fokkerplanck.laws import Data, Law, Normal, Rademacher, Uniform, named_laws
+from fokkerplanck.laws import Data, Law, Normal, Rademacher, Uniform, check_laws, named_laws
 from fokkerplanck.moments import sample_space
 
 if TYPE_CHECKING:
@@ -72,15 +73,13 @@ class Loss:
         if not self.names:
             raise ValueError('variables: got none; name at least one, as in variables=("x", "y")')
         laws = named_laws(samples or {})
-        _check_names(self.names, list(laws), list(where or {}), list(constants or {}))
-        self.constants: dict[str, float] = {}
-        for name, value in (constants or {}).items():
-            self.constants[name] = _formula.parse_number(value, dict(self.constants), what=f"constant {name}")
+        check_names(self.names, list(laws), list(where or {}), list(constants or {}))
+        self.constants: dict[str, float] = read_numbers(constants or {}, {})
         self.variables: tuple[Any, ...] = tuple(symbol(n) for n in self.names)
         self.parameters: tuple[Any, ...] = tuple(symbol(n) for n in self.constants)
         self.sample_space = sample_space(laws, list(self.constants))
         self._check_laws()
-        self._where = _definitions(where or {}, [*self.names, *self.constants], laws)
+        self._where = read_definitions(where or {}, [*self.names, *self.constants], laws)
         self._text = str(formula)
         self.sample_loss: Any = self._parse(formula, "formula")
         missing = [n for n, v in zip(self.names, self.variables, strict=True) if not self.sample_loss.has(v)]
@@ -101,26 +100,12 @@ class Loss:
         return _formula.parse(text, names, what, self._where)
 
     def _check_laws(self) -> None:
-        """Standard deviations >= 0 and intervals that are ones, at the present constants."""
-        values = dict(zip(self.parameters, self.constants.values(), strict=True))
-        for s, law in self.sample_space.laws.items():
-            numbers = [
-                float(p.subs(values)) if p.subs(values).is_real else math.nan
-                for p in self.sample_space.parameters[s]
-            ]
-            if not all(map(math.isfinite, numbers)):
-                raise ValueError(
-                    f"samples: {s} ~ {law} has parameters {numbers}; expected finite real numbers"
-                )
-            if isinstance(law, Normal) and numbers[1] < 0:
-                raise ValueError(
-                    f"samples: the standard deviation of {s} is {numbers[1]:g}; expected 0 or more"
-                )
-            if isinstance(law, Uniform) and numbers[0] > numbers[1]:
-                raise ValueError(
-                    f"samples: the interval of {s} runs from {numbers[0]:g} down to {numbers[1]:g}; "
-                    "expected low <= high"
-                )
+        space, values = self.sample_space, dict(zip(self.parameters, self.constants.values(), strict=True))
+        check_laws(space.laws, space.parameters, values)
+
+    @property
+    def _data_rows(self) -> int | None:
+        return None if self.data is None else len(self.data)
 
     # -- constants and data ------------------------------------------------------------------
 
@@ -146,9 +131,7 @@ class Loss:
                     f"constants: {name} is none; this loss has {', '.join(self.constants) or 'no constants'}"
                 )
         other = copy.copy(self)
-        other.constants = dict(self.constants)
-        for name, value in values.items():
-            other.constants[name] = _formula.parse_number(value, other.constants, what=f"constant {name}")
+        other.constants = read_numbers(values, self.constants)
         other._check_laws()
         return other
 
@@ -222,7 +205,7 @@ class Loss:
         >>> Loss("x**2/2 - s*x", ("x",), {"s": Normal(0, 2)}).noise_covariance(8)[0, 0]
         1/2
         """
-        return _of_step(*self._covariances, self.data, batch, sampling)
+        return covariance_of_mean(*self._covariances, self._data_rows, batch, sampling)
 
     def step_covariance(self, exprs: Sequence[Any], batch: Any = BATCH, sampling: str = "iid") -> Any:
         """Covariance matrix of one step's batch means of any expressions in the samples.
@@ -232,7 +215,7 @@ class Loss:
         s**2/4
         """
         parts = self.sample_space.covariances([sympy.sympify(e) for e in exprs])
-        return _of_step(*parts, self.data, batch, sampling)
+        return covariance_of_mean(*parts, self._data_rows, batch, sampling)
 
     def expectation(self, expr: Formula) -> Any:
         """E over one sample of any formula in the loss's names.
@@ -303,58 +286,5 @@ class Loss:
 _KIND: dict[type, Any] = {Normal: "normal", Rademacher: "rademacher", Uniform: "uniform"}
 
 
-def _of_step(between: Any, within: Any, data: NDArray[np.float64] | None, batch: Any, sampling: str) -> Any:
-    """Covariance of a batch mean from that between and that within data rows."""
-    batch = sympy.sympify(batch)
-    if sampling == "iid":
-        return (between + within) / batch
-    if sampling == "without-replacement":
-        if data is None:
-            raise ValueError(
-                'sampling: "without-replacement" needs Data among the samples; use sampling="iid"'
-            )
-        rows = len(data)
-        if batch.is_number and batch > rows:
-            raise ValueError(f"batch: {batch} exceeds the data set of {rows} rows; expected at most {rows}")
-        factor = (rows - batch) / (batch * (rows - 1)) if rows > 1 else sympy.S.Zero
-        return between * factor + within / batch
-    if sampling == "epoch":
-        raise ValueError(
-            'sampling: noise of "epoch" is not white, steps of one epoch are correlated; simulate the '
-            'chain, or use "iid" or "without-replacement"'
-        )
-    raise ValueError(f'sampling: got {sampling!r}; expected "iid", "without-replacement" or "epoch"')
-
-
 def _jacobian(column: Any, variables: Sequence[Any]) -> Any:
     return sympy.Matrix([[derivative(g, v) for v in variables] for g in column])
-
-
-def _check_names(*groups: Iterable[str]) -> None:
-    """Names are allowed and no two groups share one."""
-    kinds = ("variables", "samples", "where", "constants")
-    seen: dict[str, str] = {}
-    for kind, names in zip(kinds, groups, strict=True):
-        for name in names:
-            _formula.check_name(name, kind)
-            if name in seen:
-                what = f"twice in {kind}" if seen[name] == kind else f"in {seen[name]} and in {kind}"
-                raise ValueError(f"{kind}: the name {name} stands {what}; give one of them another name")
-            seen[name] = kind
-
-
-def _definitions(
-    where: Mapping[str, Formula], names: Sequence[str], samples: Iterable[str]
-) -> dict[Any, Any]:
-    """`where` resolved to variables and constants."""
-    resolved = _formula.resolve(where, [*names, *samples], "where")
-    sampled = {symbol(s) for s in samples}
-    for name, expr in resolved.items():
-        held = sampled.intersection(expr.free_symbols)
-        if held:
-            raise ValueError(
-                f"where: {name} holds the sample variable {min(map(str, held))}; where is for variables "
-                "and constants, "
-                "write what varies from sample to sample into the formula itself"
-            )
-    return resolved

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from fokkerplanck.batches import count_batches, mini_batches
 from fokkerplanck.loss import Data, Loss, Normal, Rademacher
 from fokkerplanck.operators import Step
 
@@ -98,13 +99,12 @@ def _atoms(
     if columns and loss.data is not None:
         n = len(loss.data)
         replace = sampling == "iid"
-        count = math.comb(n + batch - 1, batch) if replace else math.comb(n, batch)
-        if count > MAX_BATCHES:
+        if count_batches(n, batch, replace) > MAX_BATCHES:
             return None
         factors.append(
             [
                 (w, {c: float(loss.data[list(rows), loss.columns[c]].mean()) for c in columns})
-                for w, rows in _batches(n, batch, replace)
+                for w, rows in mini_batches(n, batch, replace)
             ]
         )
     if math.prod(len(f) for f in factors) > MAX_BATCHES:
@@ -116,15 +116,3 @@ def _atoms(
             merged |= values
         atoms.append((math.prod(w for w, _ in choice), merged))
     return atoms
-
-
-def _batches(n: int, batch: int, replace: bool) -> Iterator[tuple[float, tuple[int, ...]]]:
-    """Mini-batches as sorted rows, with their probabilities."""
-    if not replace:
-        for rows in itertools.combinations(range(n), batch):
-            yield 1.0 / math.comb(n, batch), rows
-        return
-    for rows in itertools.combinations_with_replacement(range(n), batch):
-        counts = np.bincount(rows, minlength=n)
-        ways = math.factorial(batch) / math.prod(math.factorial(int(c)) for c in counts)
-        yield ways / float(n) ** batch, rows

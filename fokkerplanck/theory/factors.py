@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fokkerplanck.batches import count_batches, mini_batches
 from fokkerplanck.codegen import numpy_function
 from fokkerplanck.laws import Data, Normal, Rademacher
 from fokkerplanck.loss import Loss
@@ -56,12 +57,10 @@ def _atoms(loss: Loss, entry: Any, used: list[Any], batch: int, sampling: str) -
         [float(function(*row, *p, *loss.parameter_values)[0]) for row in table for p in patterns]
     )
     if sampling == "without-replacement" and rows is not None:
-        if signs or math.comb(len(rows), batch) > _MOST_ATOMS:
+        if signs or count_batches(len(rows), batch, replace=False) > _MOST_ATOMS:
             return None
-        return _merge(
-            np.array([np.mean(c) for c in itertools.combinations(single, batch)]),
-            np.full(math.comb(len(rows), batch), 1 / math.comb(len(rows), batch)),
-        )
+        shares, picks = zip(*mini_batches(len(rows), batch, replace=False), strict=True)
+        return _merge(np.array([single[list(p)].mean() for p in picks]), np.array(shares))
     values, weights = one_values, one_weights = _merge(single, np.full(len(single), 1 / len(single)))
     for _ in range(batch - 1):
         if len(values) * len(one_values) > 50 * _MOST_ATOMS:
