@@ -10,6 +10,7 @@ from typing import Any
 from fokkerplanck.comparison import escape, gap, regularizer, stationary, thresholds
 from fokkerplanck.comparison.result import Comparison
 from fokkerplanck.comparison.setting import FULL, QUICK, Setting
+from fokkerplanck.comparison.strength_scan import Point, require_regularizer, scan
 from fokkerplanck.exits import named_start
 from fokkerplanck.formula import nearest
 from fokkerplanck.grid import Grid
@@ -117,7 +118,7 @@ def answers(
 
     # One setting for all questions: what two of them need is built once.
     setting = replace(setting_of(model, quick, seed), progress=tell)
-    points: tuple[regularizer.Point, ...] | None = None
+    points: tuple[Point, ...] | None = None
     for name, share in SHARES.items():
         tell(0.0)
         try:
@@ -136,11 +137,11 @@ def answers(
         progress(1.0, "done")
 
 
-def _scan(setting: Setting) -> tuple[regularizer.Point, ...] | None:
+def _scan(setting: Setting) -> tuple[Point, ...] | None:
     """The strengths that two questions share; None where the drift cannot be judged either."""
-    regularizer.require_regularizer(setting)
+    require_regularizer(setting)
     law = setting.effective
-    return regularizer.scan(setting) if law.validity(setting.along) == "ok" else None
+    return scan(setting) if law.validity(setting.along) == "ok" else None
 
 
 def headline(comparisons: Sequence[Comparison]) -> str:

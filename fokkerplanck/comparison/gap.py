@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fokkerplanck.comparison.regularizer import Point, require_regularizer, scan
 from fokkerplanck.comparison.result import Comparison, Picture
 from fokkerplanck.comparison.setting import Setting
+from fokkerplanck.comparison.strength_scan import Point, require_regularizer, scan
 from fokkerplanck.comparison.verdict import SIGMAS, Row, Verdict, judge, verdict_on
 from fokkerplanck.estimate import Estimate
 from fokkerplanck.plotting import COLOURS

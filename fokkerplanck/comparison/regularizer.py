@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from fokkerplanck.comparison import slopes, strength
+from fokkerplanck.comparison import slopes
 from fokkerplanck.comparison.result import Comparison, Picture
 from fokkerplanck.comparison.setting import Setting
-from fokkerplanck.comparison.verdict import Row, Verdict, choose_reference, judge, verdict_on
-from fokkerplanck.estimate import Estimate, NotValidHere
-from fokkerplanck.plotting import COLOURS, label_groups, log_axis
+from fokkerplanck.comparison.strength_scan import (
+    Point,
+    require_regularizer,
+    scan,
+    strength_pictures,
+    strength_rows,
+)
+from fokkerplanck.comparison.verdict import Row, Verdict, choose_reference, verdict_on
+from fokkerplanck.estimate import Estimate
+from fokkerplanck.plotting import COLOURS
 from fokkerplanck.results import Density
 from fokkerplanck.theory import EffectiveLoss
 
@@ -23,49 +29,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 QUESTION = "What regularizer does SGD add?"
-
-# (lr, batch) scanned, in multiples of the setting's own. Equal multiples share one SDE.
-SHARED = ((1.0, 1.0), (0.4, 0.4), (0.1, 0.1))
-SCAN = ((2.0, 1.0), (1.0, 4.0), (0.25, 1.0), (0.5, 1.0), (1.0, 0.5), (1.0, 2.0))
-
-
-@dataclass(frozen=True)
-class Point:
-    """Strength at one (lr, batch): small-lr limit, finite-lr law, chains; `load` is the mean eta lambda."""
-
-    lr: float
-    batch: int
-    limit: Estimate
-    law: Estimate
-    chains: Estimate
-    load: float
-
-
-def require_regularizer(setting: Setting) -> None:
-    """NotValidHere where nothing drives the chain across the valley."""
-    setting.require_noise("so no regularizer")
-    law = setting.effective
-    if not np.any(law.evaluate(law.floor.noise_across, setting.along)):
-        raise NotValidHere("there is no noise across the valley on its floor, so no regularizer")
-
-
-def scan(setting: Setting) -> tuple[Point, ...]:
-    """Strengths over learning rate and batch, the setting's own first."""
-    pairs = []
-    for a, b in (*SHARED, *SCAN[: setting.effort.scanned]):
-        batch = setting.sgd.batch * b
-        if abs(batch - round(batch)) < 1e-9 and round(batch) >= 1:
-            pairs.append((setting.sgd.lr * a, round(batch)))
-    points = []
-    for k, (lr, batch) in enumerate(dict.fromkeys(pairs)):
-        sgd = setting.sgd.with_(lr=lr, batch=batch)
-        law = setting.effective.at(lr, batch)
-        chains, _ = strength.measured(setting, sgd, 10 + k)
-        load = float(lr * law.evaluate("curvature", setting.along).mean())
-        limit, finite = strength.predicted(setting, law.small_lr), strength.predicted(setting, law)
-        points.append(Point(lr, batch, limit, finite, chains, load))
-        setting.report(0.5 + 0.5 * (k + 1) / len(pairs))
-    return tuple(points)
 
 
 def regularizer(setting: Setting, points: tuple[Point, ...] | None = None) -> Comparison:
@@ -127,26 +90,6 @@ def regularizer(setting: Setting, points: tuple[Point, ...] | None = None) -> Co
     )
 
 
-def strength_rows(setting: Setting, points: tuple[Point, ...], density: Density | None) -> list[Row]:
-    """Strength at each (lr, batch): limit, law and chains; the density beside the setting's own."""
-    rows = []
-    for p in points:
-        where = {"lr": p.lr, "batch": p.batch}
-        tag, quantity = (
-            f"strength-{p.lr:g}-{p.batch}",
-            f"strength of the regularizer at lr {p.lr:g}, batch {p.batch}",
-        )
-        gap = abs(p.law.value - p.limit.value)
-        entries = [("theory", p.law), ("theory, SDE", p.limit.with_(model=gap))]
-        if p is points[0] and density is not None:
-            entries.append(
-                ("density", strength.of_density(setting, density, setting.effective).with_(model=gap))
-            )
-        rows += [Row(f"{tag}-{level}", quantity, level, e, judge(e, p.chains), where) for level, e in entries]
-        rows.append(Row(f"{tag}-SGD", quantity, "SGD", p.chains, verdict_on(p.chains, p.chains), where))
-    return rows
-
-
 def _without_stationary_law(setting: Setting, law: EffectiveLoss, valid: str) -> Comparison:
     """Only the drift can be judged where the noise vanishes on a line or the valley oscillates."""
     reason = valid if valid != "ok" else law.reasons["marginal"]
@@ -164,7 +107,7 @@ def _without_stationary_law(setting: Setting, law: EffectiveLoss, valid: str) ->
     if valid == "ok":
         points = scan(setting)
         rows += strength_rows(setting, points, None)
-    pictures = _strength_pictures(points) if points else ()
+    pictures = strength_pictures(points) if points else ()
     return Comparison(
         QUESTION, tuple(rows), (reason[0].upper() + reason[1:] + ".",), _formulas(law), pictures
     )
@@ -279,44 +222,11 @@ def _pictures(
             "chains. SGD is more concentrated on the flat part than its SDE.",
             draw_marginal,
         ),
-        *_strength_pictures(points),
+        *strength_pictures(points),
         Picture(
             "density",
             f"The valley ({title})",
             "Stationary density of the SDE over the whole valley.",
             draw_density,
-        ),
-    )
-
-
-def _strength_pictures(points: tuple[Point, ...]) -> tuple[Picture, ...]:
-    own = points[0]
-
-    def draw(ax: Axes) -> None:
-        ordered = sorted(points, key=lambda p: p.limit.value)
-        at = [p.lr / p.batch for p in ordered]
-        ax.plot(at, [p.limit.value for p in ordered], "--", color=COLOURS["density"], label="SDE limit")
-        ax.plot(at, [p.law.value for p in ordered], "x", color=COLOURS["theory"], label="finite-lr law", ms=7)
-        for p in ordered:
-            ax.errorbar(
-                p.lr / p.batch, p.chains.value, p.chains.stat, fmt="o", ms=4, color=COLOURS["SGD"], capsize=2
-            )
-        label_groups(ax, ((p.lr / p.batch, p.chains.value, f"lr {p.lr:g}, batch {p.batch}") for p in ordered))
-        ax.errorbar([], [], [], fmt="o", ms=4, color=COLOURS["SGD"], capsize=2, label="SGD chains ± 1 s.e.")
-        log_axis(ax.xaxis, at)
-        ax.set_yscale("log")
-        ax.set_ylim(bottom=0.6 * min(p.limit.value for p in points))
-        ax.set_xlabel("learning rate / batch")
-        ax.set_ylabel("strength of the regularizer (loss units)")
-        ax.legend(frameon=False, fontsize=8)
-
-    return (
-        Picture(
-            "strength",
-            "How strong the regularizer is",
-            "Strength S of the drift potential -S ln F, from the drift measured along the valley: "
-            "proportional to lr/batch in the SDE limit, larger at finite lr (own setting: lr "
-            f"{own.lr:g}, batch {own.batch}).",
-            draw,
         ),
     )
