@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import sympy
 from numpy.typing import ArrayLike, NDArray
 
-from fokkerplanck import formula, sampling, stepping
+from fokkerplanck import formula, sampling, stepping, trajectories
 from fokkerplanck.codegen import numpy_function
 from fokkerplanck.coefficients import divergence, read_coefficients
 from fokkerplanck.formula import LEARNING_RATE
@@ -21,10 +20,8 @@ from fokkerplanck.operators.auto import Question, choose
 from fokkerplanck.operators.scheduled import ScheduledGenerator
 from fokkerplanck.potential import Potential
 from fokkerplanck.results import Ensemble
-from fokkerplanck.sampling.seeds import seed_of
 from fokkerplanck.schedules import Schedule
 from fokkerplanck.solvers.magnus import Staircase
-from fokkerplanck.stepping import starting_points
 
 Array = NDArray[np.float64]
 
@@ -199,46 +196,7 @@ class SDE:
             Step; by default a sixteenth of the learning rate of the chain behind the SDE, which is also the
             longest allowed, or a fiftieth of the fastest local time scale where a trial run of 64 paths goes.
         """
-        start = starting_points(x0, n, self.names)
-        stepping.check_time("t", t)
-        stepping.check_step(self.schedule, dt)
-        stepping.check_noise(self, start)
-        seed = seed_of(rng)
-        program = self.path_program()
-        if dt is None and self.schedule is None:
-            dt = sampling.settle(
-                program,
-                start,
-                t,
-                self.step_length(start, t),
-                self.parameter_values,
-                seed,
-                lambda points: stepping.resolving(
-                    self.schedule, float(stepping.speed(self, points).mean()), t
-                ),
-            )
-        steps, rates = stepping.time_steps(self, start, t, dt)
-        run = sampling.run_paths(
-            program,
-            start,
-            steps,
-            len(steps),
-            self.parameter_values,
-            seed,
-            rates=rates,
-            progress=progress,
-        )
-        return Ensemble(
-            self.names,
-            run.final,
-            run.diverged,
-            run.coarse,
-            "SDE paths",
-            float(t),
-            "time",
-            seed,
-            self.constants,
-        )
+        return trajectories.simulate(self, n, t, x0, rng, dt, progress)
 
     def first_passage(
         self,
@@ -255,25 +213,7 @@ class SDE:
         Beside them, in ``.coarse``, those of the same paths at twice the step: weak order one, so that twice
         the fine mean less the coarse one is free of the step bias to that order.
         """
-        self._require_constant("a mean exit time")
-        start = starting_points(x0, n, self.names)
-        stepping.check_time("max_time", max_time)
-        stepping.check_step(self.schedule, dt)
-        stepping.check_noise(self, start)
-        seed, values, program = seed_of(rng), self.parameter_values, self.path_program(region)
-        step = self.step_length(start, max_time) if dt is None else float(dt)
-        if dt is None and self.schedule is None:
-            step = sampling.settle_passage(program, start, max_time, step, values, seed)
-        steps = 2 * int(np.ceil(max_time / step / 2))
-
-        def run(merge: int, done: float, share: float) -> sampling.Passage:
-            report = None if progress is None else lambda part: progress(done + share * part)
-            return sampling.first_passage_paths(
-                program, start, step, steps, values, seed, merge=merge, progress=report
-            )
-
-        fine = run(1, 0.0, 0.5)
-        return replace(fine, coarse=run(2, 0.5, 0.5))
+        return trajectories.first_passage(self, region, n, x0, max_time, rng, dt, progress)
 
     def path_program(self, region: str | None = None) -> sampling.PathProgram:
         """Return the compiled step program of this SDE, with the level of a region to leave."""
@@ -285,12 +225,6 @@ class SDE:
         """Return a default time step: never the learning rate itself, at which Gaussian paths are SGD."""
         return stepping.step_length(self, start, t)
 
-    def _require_constant(self, what: str) -> None:
-        if self.schedule is not None and not self.schedule.is_constant:
-            raise ValueError(
-                f"{what} needs one learning rate, and this schedule changes it; give SGD a number as lr"
-            )
-
     def auto_grid(
         self,
         region: Any = None,
@@ -300,7 +234,7 @@ class SDE:
         **ranges: Any,
     ) -> Grid:
         """Find a box and a spacing for the stationary law or an exit time; see `Grid.auto`."""
-        self._require_constant("an automatic grid")
+        stepping.check_constant("an automatic grid", self.schedule)
         start = {} if x0 is None else stepping.named_point(x0, self.names)
         question = Question(region, start, self.constants)
         return choose(self.generator, self.names, ranges, question, rtol, cells)

@@ -55,6 +55,14 @@ def check_time(name: str, t: Any) -> None:
         raise ValueError(f"{name} is {t!r}: give a finite time > 0")
 
 
+def check_constant(what: str, schedule: Schedule | None) -> None:
+    """Refuse a schedule that changes for what is defined at one rate only."""
+    if schedule is not None and not schedule.is_constant:
+        raise ValueError(
+            f"{what} needs one learning rate, and this schedule changes it; give SGD a number as lr"
+        )
+
+
 def check_step(schedule: Schedule | None, dt: float | None) -> None:
     """Refuse a step so long that the paths are, or nearly are, the chain itself."""
     if dt is None:
@@ -149,6 +157,7 @@ def steps_until(schedule: Schedule, t: float) -> Array:
 
 __all__ = [
     "SUBSTEPS",
+    "check_constant",
     "check_noise",
     "check_step",
     "check_time",

@@ -1,0 +1,63 @@
+"""Paths of an SDE by Euler–Maruyama: to a time, or until they leave a region."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck import sampling, stepping
+from fokkerplanck.results import Ensemble
+from fokkerplanck.sampling.seeds import seed_of
+from fokkerplanck.stepping import starting_points
+
+if TYPE_CHECKING:
+    from fokkerplanck.sde import SDE
+
+Array = NDArray[np.float64]
+
+
+def simulate(sde: SDE, n: int, t: float, x0: Any, rng: Any, dt: float | None, progress: Any) -> Ensemble:
+    """States at time t, with a coupled run at twice the step; see `SDE.simulate` for the arguments."""
+    start = starting_points(x0, n, sde.names)
+    stepping.check_time("t", t)
+    stepping.check_step(sde.schedule, dt)
+    stepping.check_noise(sde, start)
+    seed, values, program = seed_of(rng), sde.parameter_values, sde.path_program()
+    if dt is None and sde.schedule is None:
+
+        def resolving(points: Array) -> float:
+            return stepping.resolving(sde.schedule, float(stepping.speed(sde, points).mean()), t)
+
+        dt = sampling.settle(program, start, t, sde.step_length(start, t), values, seed, resolving)
+    steps, rates = stepping.time_steps(sde, start, t, dt)
+    run = sampling.run_paths(program, start, steps, len(steps), values, seed, rates=rates, progress=progress)
+    facts = "SDE paths", float(t), "time", seed, sde.constants
+    return Ensemble(sde.names, run.final, run.diverged, run.coarse, *facts)
+
+
+def first_passage(
+    sde: SDE, region: str, n: int, x0: Any, max_time: float, rng: Any, dt: float | None, progress: Any
+) -> sampling.Passage:
+    """Times of first exit, with those at twice the step; see `SDE.first_passage` for the arguments."""
+    stepping.check_constant("a mean exit time", sde.schedule)
+    start = starting_points(x0, n, sde.names)
+    stepping.check_time("max_time", max_time)
+    stepping.check_step(sde.schedule, dt)
+    stepping.check_noise(sde, start)
+    seed, values, program = seed_of(rng), sde.parameter_values, sde.path_program(region)
+    step = sde.step_length(start, max_time) if dt is None else float(dt)
+    if dt is None and sde.schedule is None:
+        step = sampling.settle_passage(program, start, max_time, step, values, seed)
+    steps = 2 * int(np.ceil(max_time / step / 2))
+
+    def run(merge: int, done: float, share: float) -> sampling.Passage:
+        report = None if progress is None else lambda part: progress(done + share * part)
+        return sampling.first_passage_paths(
+            program, start, step, steps, values, seed, merge=merge, progress=report
+        )
+
+    fine = run(1, 0.0, 0.5)
+    return replace(fine, coarse=run(2, 0.5, 0.5))
