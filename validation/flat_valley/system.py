@@ -1,0 +1,72 @@
+"""The model of the valley at one kappa, with its theory, and how many replicas are spent on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+import numpy as np
+
+import fokkerplanck as fp
+from fokkerplanck.comparison.ask import setting_of
+from fokkerplanck.comparison.setting import Setting
+from fokkerplanck.theory import EffectiveLoss
+
+MODEL = Path(__file__).parents[2] / "models" / "flat_valley.toml"
+EDGE = 2 * np.pi / 3
+WITHIN = "within 3 standard errors of the finite-lr law"
+
+
+@dataclass(frozen=True)
+class Size:
+    """Numbers of replicas."""
+
+    chains: int  # for slopes
+    settle: float  # relaxation times before the first snapshot
+    exits: dict[int, int]  # for the time to flatness, by kappa
+    slow_exits: int  # the same at lr = .001
+    strength: int
+    seed: int = 11
+
+
+FULL = Size(chains=12_000, settle=4.0, exits={4: 12_000, 2: 20_000}, slow_exits=200, strength=8_000)
+QUICK = Size(chains=1_600, settle=2.5, exits={4: 2_500}, slow_exits=40, strength=2_000)
+
+
+class Valley:
+    """The model at one kappa, with its theory."""
+
+    def __init__(self, kappa: float, lr: float = 0.01, batch: int = 10):
+        self.model = fp.load(MODEL, kappa=kappa, lr=lr, batch=batch)
+        self.sgd = self.model.sgd
+        self.kappa = kappa
+
+    @cached_property
+    def grid(self) -> fp.Grid:
+        if self.model.grid is None:
+            raise ValueError(f"{MODEL} has no [grid]")
+        return self.model.grid
+
+    @cached_property
+    def setting(self) -> Setting:
+        return setting_of(self.model)
+
+    @cached_property
+    def law(self) -> EffectiveLoss:
+        return fp.effective_loss(self.sgd, slow="x")
+
+    def slopes(self, finite: bool) -> tuple[float, float]:
+        """p-weighted slopes by theory."""
+        return (self.law if finite else self.law.small_lr).log_slopes(self.grid["x"].centres)
+
+    def passage(self, finite: bool) -> float:
+        """Time from the sharpest place to the edge, in steps, by theory."""
+        law = self.law if finite else self.law.small_lr
+        return law.passage_time(0.0, (-EDGE, EDGE), edge_shift=finite).value / self.sgd.lr
+
+
+@cache
+def valley(kappa: float, lr: float = 0.01, batch: int = 10) -> Valley:
+    """One model, read once."""
+    return Valley(kappa, lr, batch)
