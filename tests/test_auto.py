@@ -1,37 +1,21 @@
-"""Grids that are found: the box holds what is asked about, the cells answer it to the tolerance."""
+"""Grids that are found: the box holds the stationary law, the cells meet the tolerance; what is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from math import erfc, exp, pi, sqrt
-from typing import Any
+from dataclasses import replace
+from math import exp, pi, sqrt
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.linalg import solve_continuous_lyapunov
-from scipy.special import erf
 
 import fokkerplanck as fp
-from fokkerplanck.operators.transition import moments
-from fokkerplanck.step_law import step_law
+from tests.boxes import BROWNIAN, PLANE, normal_beyond, refined
 from tests.exact import double_well, ornstein_uhlenbeck, valley
 
-BROWNIAN = fp.SDE(variables=("x",), drift=["0"], diffusion="1/2")
-PLANE = fp.SDE(variables=("x", "y"), drift=["0", "0"], diffusion="1/2")
 FAT = fp.SDE(variables=("x",), drift=["-2*x"], diffusion="1 + x**2")  # p ~ (1 + x²)^-2
-
-
-def passage_of_ou(to: float) -> float:
-    """Mean passage of Ornstein–Uhlenbeck (D = 1) from 0."""
-    inner = sqrt(pi / 2)
-    return float(quad(lambda y: inner * exp(y * y / 2) * (1 + erf(y / sqrt(2))), 0, to, epsrel=1e-12)[0])
-
-
-def normal_beyond(axis: Any, deviation: float) -> float:
-    """Mass of a centred normal law outside an axis."""
-    return 0.5 * (erfc(-axis.low / deviation / sqrt(2)) + erfc(axis.high / deviation / sqrt(2)))
 
 
 # -- stationary laws ---------------------------------------------------------------------------
@@ -137,87 +121,6 @@ def test_fat_tails_in_the_plane_take_what_a_grid_allows() -> None:
     assert 2 * (8 / (3 * pi)) / 5 * grid["x"].high ** -5 < 1e-6
 
 
-# -- exits -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Exit:
-    """A mean exit time that is known."""
-
-    sde: fp.SDE
-    region: str
-    x0: dict[str, float]
-    exact: float
-    ranges: dict[str, Any] | None = None
-
-
-EXITS = {
-    "OU to 1": Exit(ornstein_uhlenbeck(), "x < 1", {"x": 0.0}, 2.0934066496783),
-    "OU to 2": Exit(ornstein_uhlenbeck(), "x < 2", {"x": 0.0}, 10.428409397996),
-    "OU over a barrier of 18": Exit(ornstein_uhlenbeck(), "x < 6", {"x": 0.0}, passage_of_ou(6.0)),
-    "OU within a thousandth": Exit(ornstein_uhlenbeck(), "abs(x) < 0.001", {"x": 0.0}, 5e-7),
-    "double well": Exit(double_well(), "x < 1", {"x": -1.0}, 66.26862636),
-    "to the saddle": Exit(double_well(), "x < 0", {"x": -1.0}, 30.82130247),
-    "valley": Exit(valley(4.0), "cos(x) > -0.5", {"x": 0.0, "y": 0.0}, 109.95),
-    "valley, once around": Exit(
-        valley(2.0), "cos(x) > -0.5", {"x": 0.0, "y": 0.0}, 68.24, {"x": ("-pi", "pi", "periodic")}
-    ),
-    "Brownian, interval": Exit(BROWNIAN, "-1 < x < 2", {"x": 0.9}, 1.9 * 1.1),
-    "Brownian, near the edge": Exit(BROWNIAN, "abs(x) < 1", {"x": 0.99}, 1 - 0.99**2),
-    "Brownian, reflected": Exit(BROWNIAN, "x < 2", {"x": 0.0}, 4.0, {"x": (0, 2.5, ("reflecting", "open"))}),
-    "Brownian, absorbed": Exit(BROWNIAN, "x < 5", {"x": 1.0}, 3.0, {"x": (0, 4, "absorbing")}),
-    "Brownian, disc": Exit(PLANE, "x**2 + y**2 < 1", {"x": 0.6, "y": 0.3}, 0.5 * (1 - 0.45)),
-    "Brownian, strip": Exit(PLANE, "abs(x) < 1", {"x": 0.5, "y": 0.0}, 1 - 0.25),
-}
-
-
-@pytest.mark.parametrize("case", EXITS.values(), ids=EXITS)
-def test_exit_times_meet_the_tolerance(case: Exit) -> None:
-    """The value and its own error are within the tolerance, and a wider box changes nothing."""
-    rtol = 1e-3
-    grid = fp.Grid.auto(case.sde, case.region, case.x0, rtol, **case.ranges or {})
-    assert grid.size <= 200**grid.ndim * 1.3
-    found = case.sde.generator(grid).exit_time(case.region).at(**case.x0)
-    assert found.status == "ok"
-    assert found.error < rtol * found.value
-    assert abs(found.value / case.exact - 1) < rtol
-    wide = widened(grid, {} if case.ranges is None else case.ranges)
-    again = case.sde.generator(wide).exit_time(case.region).at(**case.x0)
-    assert abs(again.value / found.value - 1) < 1e-2 * rtol
-
-
-@pytest.mark.parametrize("rtol", [1e-2, 1e-4])
-def test_the_tolerance_decides_about_the_cells(rtol: float) -> None:
-    sde = ornstein_uhlenbeck()
-    grid = fp.Grid.auto(sde, "x < 1", (0,), rtol)
-    found = sde.generator(grid).exit_time("x < 1").at(x=0)
-    assert 0.1 * rtol < found.error / found.value < rtol
-
-
-def test_a_box_for_an_exit_holds_the_law_too() -> None:
-    sde = double_well()
-    grid = fp.Grid.auto(sde, "x < 0.5", (-1,))
-    p = sde.generator(grid).stationary()
-    assert p.status == "ok"
-    assert abs(p.mean("x").value) < 1e-8  # both wells are there
-    # Where the law takes a far wider box than the region, that is left out.
-    narrow = fp.Grid.auto(ornstein_uhlenbeck(), "abs(x) < 0.001", (0,), cells=64)
-    assert narrow["x"].high < 0.0015
-
-
-def test_power_a_box_too_small_is_caught() -> None:
-    """What the boxes above avoid: the value is wrong, and the engine says so."""
-    sde = ornstein_uhlenbeck()
-    short = sde.generator(fp.Grid(x=(-1, 1.2, 220))).exit_time("x < 1").at(x=0)
-    assert "open ends of the box matter" in short.status
-    assert abs(short.value / 2.0934066496783 - 1) > 1e-3
-    law = sde.generator(fp.Grid(x=(-4, 4, 200))).stationary()
-    assert "box too small" in law.status
-    grid = fp.Grid.auto(sde, "x < 1", (0,))
-    assert grid["x"].low < -6
-    assert grid["x"].high > 1
-
-
 def test_given_ranges_and_cells_stay() -> None:
     sde = ornstein_uhlenbeck()
     kept = fp.Grid.auto(sde, cells=32, x=("-pi", "pi", "reflecting"))
@@ -225,55 +128,6 @@ def test_given_ranges_and_cells_stay() -> None:
     assert fp.Grid.auto(sde, cells=100).shape == (100,)
     half = fp.Grid.auto(sde, cells=64, x=(0, 8, ("reflecting", "open")))
     assert half["x"].ends == ("reflecting", "open")
-
-
-# -- chains ------------------------------------------------------------------------------------
-
-
-def quadratic(lr: float, batch: int = 1) -> tuple[fp.SGD, float]:
-    """x' = (1 - lr h) x + lr s, and the variance lr/(B h (2 - lr h)) of its law."""
-    h = 2.0
-    loss = fp.Loss("h*x**2/2 - s*x", ("x",), {"s": fp.Normal(0, 1)}, constants={"h": h})
-    return fp.SGD(loss, lr, batch), lr / (batch * h * (2 - lr * h))
-
-
-@pytest.mark.parametrize("per_step", [1.2, 2.0])
-def test_grid_of_a_chain_resolves_its_step(per_step: float) -> None:
-    sgd, variance = quadratic(0.01, 4)
-    grid = sgd.auto_grid(per_step=per_step)
-    law, _ = step_law(sgd.loss, sgd.lr, sgd.batch, "iid")
-    step = float(np.sqrt(moments(law(grid.points()))[1].max()))
-    assert step == pytest.approx(0.01 / 4**0.5)
-    assert per_step <= step / grid["x"].spacing < 1.1 * per_step
-    assert normal_beyond(grid["x"], variance**0.5) < 1e-10
-    assert sgd.transition(grid).stationary().mean("x**2").value == pytest.approx(variance, rel=1e-7)
-    assert fp.Grid.auto(sgd, cells=100).shape == (100,)
-
-
-@pytest.mark.parametrize("lr", [0.2, 0.75])
-def test_box_of_a_chain_is_wider_than_that_of_its_sde(lr: float) -> None:
-    """At lr times curvature 1.5 the variance is four times that of the SDE."""
-    sgd, variance = quadratic(lr)
-    grid = fp.Grid.auto(sgd)
-    assert normal_beyond(grid["x"], variance**0.5) < 1e-10
-    p = sgd.transition(grid).stationary()
-    assert p.status == "ok"
-    assert p.mean("x**2").value == pytest.approx(variance, rel=1e-6)
-    sde_box = fp.Grid.auto(sgd.sde())
-    assert normal_beyond(sde_box["x"], variance**0.5) > 1e-10 * (lr > 0.5)
-
-
-def test_exit_of_a_chain_meets_the_tolerance() -> None:
-    sgd, variance = quadratic(0.1)
-    region, x0 = f"x < {1.5 * variance**0.5!r}", {"x": 0.0}
-    grid = fp.Grid.auto(sgd, region, x0)
-    found = sgd.transition(grid).exit_time(region).at(**x0)
-    fine = sgd.transition(refined(grid, 4.0)).exit_time(region).at(**x0)
-    assert found.status == "ok"
-    assert found.error < 1e-3 * found.value
-    assert abs(found.value / fine.value - 1) < 1e-3
-    coarse = sgd.auto_grid(region, x0)  # as the step needs it: the edge of the region asks for more
-    assert coarse["x"].cells < grid["x"].cells
 
 
 # -- what is refused ---------------------------------------------------------------------------
@@ -316,23 +170,3 @@ def test_what_is_said_to_be_within_reach_is() -> None:
     grid = fp.Grid.auto(sde, "x < 1", (0,), 1.5 * reach)
     found = sde.generator(grid).exit_time("x < 1").at(x=0)
     assert found.error < 1.5 * reach * found.value
-
-
-# -- helpers -----------------------------------------------------------------------------------
-
-
-def refined(grid: fp.Grid, factor: float) -> fp.Grid:
-    return fp.Grid.from_axes(replace(a, cells=round(a.cells * factor)) for a in grid.axes)
-
-
-def widened(grid: fp.Grid, ranges: dict[str, Any]) -> fp.Grid:
-    """A quarter more cells of the same width at every end that was found."""
-
-    def wide(axis: Any) -> Any:
-        if axis.name in ranges:
-            return axis
-        more = axis.cells // 4
-        low, high = axis.low - more * axis.spacing, axis.high + more * axis.spacing
-        return replace(axis, low=low, high=high, cells=axis.cells + 2 * more)
-
-    return fp.Grid.from_axes(wide(a) for a in grid.axes)
