@@ -6,19 +6,14 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from fokkerplanck import __version__, cli, comparison, model, portrait
 from fokkerplanck.cli.progress import part
-from fokkerplanck.comparison import ask
-from fokkerplanck.comparison.setting import QUICK
 from fokkerplanck.model import TEMPLATE, load
-from fokkerplanck.reporting import figures
 from tests.reporting_examples import SENTENCE, VALLEY, answers, escape, interrupted, regularizer
 
 MODEL = str(VALLEY)
@@ -28,52 +23,13 @@ QUESTIONS = {
     "stationary": "stationary",
     "thresholds": "thresholds",
 }
-COMPARE, STATIONARY, ESCAPE, DRAW = comparison.compare, portrait.stationary, portrait.escape, figures.draw
 
 
 @pytest.fixture(autouse=True)
-def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparison, "answers", answers, raising=False)
-    monkeypatch.setattr(comparison, "headline", lambda done: done[0].sentences[0], raising=False)
+def fake(made_by_hand: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "compare", lambda *_, **__: escape(), raising=False)
     for name in ("stationary", "escape"):
         monkeypatch.setattr(portrait, name, lambda *_, **__: regularizer())
-    monkeypatch.setattr(figures, "draw", lambda _: b"PNG")  # quick
-
-
-@pytest.fixture
-def real(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real answers and pictures, at sizes of a few seconds."""
-    few: dict[str, Any] = {"chains": 200, "exits": 60, "path_exits": 10, "cells": 48, "cells_per_step": 0.6}
-    monkeypatch.setattr(ask, "QUICK", replace(QUICK, **few))
-    monkeypatch.setattr(comparison, "compare", COMPARE)
-    monkeypatch.setattr(portrait, "stationary", STATIONARY)
-    monkeypatch.setattr(portrait, "escape", ESCAPE)
-    monkeypatch.setattr(figures, "draw", DRAW)
-
-
-@pytest.fixture
-def well(tmp_path: Path) -> str:
-    """A double well in one dimension, without a grid of its own: D = .1 at lr = .1."""
-    path = tmp_path / "well.toml"
-    path.write_text(WELL, encoding="utf-8")
-    return str(path)
-
-
-WELL = """
-schema = 1
-title = "Double well"
-[loss]
-variables = ["x"]
-formula = "x**4/4 - x**2/2 - s*x"
-[loss.samples]
-s = { law = "normal", mean = 0, std = "sqrt(2)" }
-[sgd]
-lr = 0.1
-batch = 1
-[questions]
-escape = { region = "x < 0.8", x0 = { x = -1 } }
-"""
 
 
 def complaint(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> str:
@@ -175,46 +131,6 @@ def test_help_is_quick_because_it_loads_nothing_heavy() -> None:
     assert time.perf_counter() - start < 5  # generous: the list above is the test, a busy machine is slow
 
 
-# -- real answers ------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("real")
-def test_stationary_in_earnest(well: str, tmp_path: Path) -> None:
-    """Rates and errors, pictures that are pictures, and the data behind them."""
-    out = tmp_path / "out"
-    done = CliRunner().invoke(cli.cli, ["stationary", well, "--quick", "-o", str(out)])
-    assert done.exit_code == 0, done.output
-    assert "Its slowest mode decays to 1/e in" in done.output
-    assert "not compared" not in done.output  # numbers that stand alone have no empty verdicts
-    pictures = [f"{name}.png" for name in ("stationary_density", "effective_loss", "modes")]
-    for name in pictures:
-        assert (out / name).read_bytes().startswith(b"\x89PNG")
-    record = json.loads((out / "results.json").read_text(encoding="utf-8"))
-    assert record["status"] == "complete"
-    rate = next(r for r in record["rows"] if r["id"] == "rate-1")
-    assert rate["unit"] == "1/step"
-    assert abs(rate["value"] / (0.1 * 0.0335452873084) - 1) < 1e-4
-    assert rate["disc"] < 1e-3 * rate["value"]
-    assert [f["file"] for f in record["figures"]] == [
-        "stationary_density.png",
-        "effective_loss.png",
-        "modes.png",
-    ]
-
-
-@pytest.mark.usefixtures("real")
-def test_escape_in_earnest(well: str, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    done = CliRunner().invoke(cli.cli, ["escape", well, "--quick", "-o", str(out)])
-    assert done.exit_code == 0, done.output
-    for name in ("exit_field", "committor"):
-        assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    assert "mean exit time from the start" in done.output
-    page = (out / "report.html").read_text(encoding="utf-8")
-    assert "How does its SDE leave the region?" in page
-    assert page.count("<img") == 2
-
-
 def test_no_picture_costs_no_answer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -226,18 +142,6 @@ def test_no_picture_costs_no_answer(
     out = capsys.readouterr().out
     assert SENTENCE in out
     assert "Not drawn: no box holds the law" in out
-
-
-def test_interrupt_between_answer_and_pictures(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    def stopped(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(portrait, "escape", stopped)
-    assert cli.run(["escape", MODEL, "-o", str(tmp_path)]) == 130
-    assert f"interrupted; what was finished is in {tmp_path}/" in capsys.readouterr().err
-    assert json.loads((tmp_path / "results.json").read_text())["status"] == "partial"
 
 
 def test_progress_of_parts() -> None:
@@ -310,11 +214,26 @@ def test_an_unexpected_error_names_itself_and_the_way_to_see_more(
             cli.run(arguments)
 
 
+# -- interrupts --------------------------------------------------------------------------------
+
+
 def test_interrupt_after_a_question(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(comparison, "answers", interrupted)
     assert cli.run(["report", MODEL, "-o", str(tmp_path)]) == 130
+    assert f"interrupted; what was finished is in {tmp_path}/" in capsys.readouterr().err
+    assert json.loads((tmp_path / "results.json").read_text())["status"] == "partial"
+
+
+def test_interrupt_between_answer_and_pictures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def stopped(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(portrait, "escape", stopped)
+    assert cli.run(["escape", MODEL, "-o", str(tmp_path)]) == 130
     assert f"interrupted; what was finished is in {tmp_path}/" in capsys.readouterr().err
     assert json.loads((tmp_path / "results.json").read_text())["status"] == "partial"
 
