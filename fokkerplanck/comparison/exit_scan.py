@@ -46,11 +46,10 @@ class Point:
 def scan(setting: Setting, own: Point) -> list[Point]:
     """Exits over learning rate and batch, the setting's own first."""
     points = [own]
-    for k, (a, b) in enumerate(SCAN[: setting.effort.scanned]):
-        batch = setting.sgd.batch * b
-        if abs(batch - round(batch)) > 1e-9:
+    for k, factors in enumerate(SCAN[: setting.effort.scanned]):
+        if (pair := setting.scaled(*factors)) is None:
             continue
-        sgd = setting.sgd.with_(lr=setting.sgd.lr * a, batch=round(batch))
+        sgd = setting.sgd.with_(lr=pair[0], batch=pair[1])
         time = attempt(lambda sgd=sgd: _by_density(setting, sgd), "density", "time")  # type: ignore[misc]
         points.append(measure(setting, sgd, time, setting.effort.scan_exits, 101 + k))
         setting.report(0.6 + 0.4 * (k + 1) / setting.effort.scanned)

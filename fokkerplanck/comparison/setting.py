@@ -147,6 +147,12 @@ class Setting:
         columns = {str(self.slow): np.asarray(x, dtype=float), self.fast: np.full(np.shape(x), y)}
         return np.stack([columns[n] for n in self.sgd.names], axis=1)
 
+    def scaled(self, rate: float, batch: float) -> tuple[float, int] | None:
+        """The learning rate and the batch times given factors; None where that is no whole batch."""
+        size = self.sgd.batch * batch
+        whole = abs(size - round(size)) < 1e-9 and round(size) >= 1
+        return (self.sgd.lr * rate, round(size)) if whole else None
+
     def parameters(self, **more: Any) -> dict[str, Any]:
         """What a row quotes: learning rate, batch and whatever the question adds."""
         return {"lr": self.sgd.lr, "batch": self.sgd.batch, **more}

@@ -45,11 +45,8 @@ def require_regularizer(setting: Setting) -> None:
 
 def scan(setting: Setting) -> tuple[Point, ...]:
     """Strengths over learning rate and batch, the setting's own first."""
-    pairs = []
-    for a, b in (*SHARED, *SCAN[: setting.effort.scanned]):
-        batch = setting.sgd.batch * b
-        if abs(batch - round(batch)) < 1e-9 and round(batch) >= 1:
-            pairs.append((setting.sgd.lr * a, round(batch)))
+    factors = (*SHARED, *SCAN[: setting.effort.scanned])
+    pairs = [pair for f in factors if (pair := setting.scaled(*f)) is not None]
     points = []
     for k, (lr, batch) in enumerate(dict.fromkeys(pairs)):
         sgd = setting.sgd.with_(lr=lr, batch=batch)
