@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fokkerplanck.results import Ensemble as Ensemble
     from fokkerplanck.results import ExitLaw as ExitLaw
     from fokkerplanck.results import Field as Field
+    from fokkerplanck.results import HittingLaw as HittingLaw
     from fokkerplanck.results import Spectrum as Spectrum
     from fokkerplanck.sde import SDE as SDE
     from fokkerplanck.sgd import SGD as SGD
@@ -58,6 +59,7 @@ _HOME = {
     "Ensemble": "results",
     "ExitLaw": "results",
     "Field": "results",
+    "HittingLaw": "results",
     "Spectrum": "results",
     "effective_loss": "theory",
     "divergence_thresholds": "theory",

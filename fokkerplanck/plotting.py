@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
 
     from fokkerplanck.grid import Grid
-    from fokkerplanck.results import Ensemble, ExitLaw, Spectrum
+    from fokkerplanck.results import Ensemble, ExitLaw, HittingLaw, Spectrum
 
 # One colour a level of description, everywhere (Okabe and Ito's palette: safe for the colour-blind).
 COLOURS = {
@@ -77,6 +77,28 @@ def draw_exit_law(law: ExitLaw, quantity: str, ax: Axes | None = None, **options
     ax.set_xscale("log")
     ax.set_xlabel(f"exit time ({law.unit})")
     ax.set_ylabel("chance of survival" if quantity == "survival" else f"density (1/{law.unit})")
+    return ax
+
+
+def draw_hitting_law(law: HittingLaw, ax: Axes | None = None, **options: Any) -> Axes:
+    """Draw lines as high as the probabilities in one dimension, the places coloured by density in two."""
+    ax = new_axes() if ax is None else ax
+    names = law.grid.names
+    ax.set_xlabel(names[0])
+    if len(names) == 1:
+        ax.vlines(law.points[:, 0], 0.0, law.probabilities, **options)
+        ax.plot(law.points[:, 0], law.probabilities, "o", color=COLOURS["density"], markersize=4)
+        ax.set_ylim(bottom=0)
+        ax.set_ylabel("probability to leave here")
+        return ax
+    if len(names) != 2:
+        raise ValueError(f"a plot needs one or two axes, this has {len(names)}; take density() of one first")
+    ax.set_ylabel(names[1])
+    style: dict[str, Any] = {"s": 12, "cmap": "magma_r", "vmin": 0, **options}
+    x, y = law.points.T
+    seen = ax.scatter(x, y, c=law.crowding(), **style)
+    what = "edge" if law.spread.shape[1] == 1 else "cells beyond the edge"
+    ax.figure.colorbar(seen, ax=ax, label=f"density of exits on the {what}")
     return ax
 
 

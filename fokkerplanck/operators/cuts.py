@@ -62,10 +62,11 @@ class Cuts:
     side: Index
     distance: Array  # in links
     point: Array  # (c, d)
+    step: Array  # (c, d), the whole link
 
 
 _NONE = np.empty(0, dtype=np.int32)
-NO_CUTS = Cuts(_NONE, _NONE, _NONE, np.empty(0), np.empty((0, 0)))
+NO_CUTS = Cuts(_NONE, _NONE, _NONE, np.empty(0), np.empty((0, 0)), np.empty((0, 0)))
 
 
 def find_cuts(
@@ -91,7 +92,7 @@ def find_cuts(
     if region.level is not None:
         wall = _crossing(region.level, points[cell], steps, wall)
     distance = np.clip(wall, CLOSEST, 1.0)
-    return Cuts(cell, link, side, distance, points[cell] + distance[:, None] * steps)
+    return Cuts(cell, link, side, distance, points[cell] + distance[:, None] * steps, steps)
 
 
 def centroids(lattice: Lattice, points: Array, links: Directions, cuts: Cuts) -> tuple[Index, Array]:

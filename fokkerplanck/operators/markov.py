@@ -12,12 +12,13 @@ from scipy import sparse
 
 from fokkerplanck.estimate import Estimate
 from fokkerplanck.grid import Grid, Level, inside, pointwise
-from fokkerplanck.operators import equilibrium, exit_law, history, passage, relaxation
+from fokkerplanck.operators import equilibrium, exit_law, history, hitting_law, passage, relaxation
 from fokkerplanck.operators.edges import behind_walls
 from fokkerplanck.operators.equilibrium import Law
+from fokkerplanck.operators.exit_law import Start
 from fokkerplanck.operators.restriction import Restriction
 from fokkerplanck.operators.stencil import Rates, Sink
-from fokkerplanck.results import Density, ExitLaw, Field, Spectrum
+from fokkerplanck.results import Density, ExitLaw, Field, HittingLaw, Spectrum
 from fokkerplanck.solvers import evolution, spectrum
 from fokkerplanck.solvers.elimination import Elimination
 from fokkerplanck.solvers.killed import Chain
@@ -146,7 +147,7 @@ class MarkovOperator:
         self,
         region: str | Callable[..., Any] | None = None,
         *,
-        x0: exit_law.Start,
+        x0: Start,
         times: ArrayLike | None = None,
     ) -> ExitLaw:
         """Law of the time to leave a region from the point `x0`: chance of survival, density, quantiles.
@@ -161,6 +162,21 @@ class MarkovOperator:
             Times of its table and curve; any other can be asked for too.
         """
         return exit_law.exit_law(self, self._level(region), x0, times)
+
+    def hitting_law(self, region: str | Callable[..., Any] | None = None, *, x0: Start) -> HittingLaw:
+        """Law of the place where the process leaves a region from the point `x0`.
+
+        A diffusion is met on the edge of the region. A chain in steps jumps across it: its law is that of
+        the first position outside.
+
+        Parameters
+        ----------
+        region : str
+            True inside. Without one, the process leaves through an absorbing end of the box.
+        x0 : mapping or sequence
+            Where the process starts, such as ``{"x": -1}``.
+        """
+        return hitting_law.hitting_law(self, self._level(region), x0)
 
     def committor(self, source: str, target: str) -> Field:
         """Probability to reach the region `target` before the region `source`, from every point."""

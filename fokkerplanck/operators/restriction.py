@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from fokkerplanck.grid import Grid, Level
-from fokkerplanck.operators.stencil import Rates, Sink
+from fokkerplanck.operators.gates import Gates, pieces
+from fokkerplanck.operators.stencil import Leaks, Rates, Sink
 from fokkerplanck.solvers.killed import Chain
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ Array = NDArray[np.float64]
 class Restriction:
     """The chain inside a region: rates between its ``cells`` (m,) and killing at its edge (m, sinks).
 
-    ``position`` (m, d) are the coordinates of the cells on the grid, in cells.
+    ``position`` (m, d) are the coordinates of the cells on the grid, in cells. ``ways_out`` finds the
+    gates; ``first_step``, for a chain in steps, where a step from a point lands: cells, and places outside.
     """
 
     cells: NDArray[np.int64]
@@ -33,18 +35,35 @@ class Restriction:
     killing: Array
     position: NDArray[np.int64]
     companion: tuple[sparse.csr_array, Array] | None = None
+    ways_out: Callable[[], Gates] | None = None
+    first_step: Callable[[Array], tuple[Array, Array]] | None = None
 
     @cached_property
     def chain(self) -> Chain:
         """The chain as solvers take it, with all sinks in one."""
         return Chain(self.links, np.asarray(self.killing.sum(axis=1)), self.position, self.companion)
 
+    @cached_property
+    def gates(self) -> Gates:
+        """Where the chain leaves; its cells are numbered by their place in ``cells``."""
+        if self.ways_out is None:
+            raise ValueError("this operator does not know where its chain leaves a region")
+        return self.ways_out().among(self.cells)
+
 
 def restrict(level: Level | None, grid: Grid, rates: Rates) -> Restriction:
     """Keep the cells inside; `rates` already hold the cut links."""
     cells = np.arange(grid.size) if level is None else np.flatnonzero(level(grid.points()) > 0)
     links = rates.links[cells, :][:, cells].tocsr()
-    return Restriction(cells, links, rates.killing[cells], grid.positions()[cells])
+
+    ways_out = None if rates.leaks is None else partial(_gates, rates.leaks, level, grid)
+    return Restriction(cells, links, rates.killing[cells], grid.positions()[cells], None, ways_out)
+
+
+def _gates(leaks: Leaks, level: Level | None, grid: Grid) -> Gates:
+    """A gate a cut link."""
+    spread = pieces(leaks.point, leaks.step, level, grid)
+    return Gates(leaks.cell.astype(np.int64), leaks.rate, np.arange(leaks.cell.size), leaks.point, spread)
 
 
 def restriction(

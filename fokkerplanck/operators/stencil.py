@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +23,27 @@ Source = Callable[[Index, Array], Directions]  # cells (m,) and a point for each
 
 
 @dataclass(frozen=True)
+class Leaks:
+    """Cut links one by one: from which ``cell`` (c,), at what ``rate``, to which ``point`` (c, d) of an edge,
+    and the whole link ``step`` (c, d) that was cut there."""
+
+    cell: Index
+    rate: Array
+    point: Array
+    step: Array
+
+
+@dataclass(frozen=True)
 class Rates:
     """Rates of a Markov chain on cells: off-diagonal ``links`` (n, n) and ``killing`` (n, sinks).
 
-    The diagonal, minus the sum of a row, is never stored: it would lose the small killing rates.
+    The diagonal, minus the sum of a row, is never stored: it would lose the small killing rates. ``leaks``
+    are what the killing is made of, where edges cut links.
     """
 
     links: sparse.csr_array
     killing: Array
+    leaks: Leaks | None = None
 
 
 def rates(
@@ -53,11 +66,11 @@ def rates(
     table = _Table(lattice, region, source, sink, sinks)
     if potential is None:
         inside = None if level is None else np.flatnonzero(region.inside).astype(np.int32)
-        return Rates(table.own(inside), table.killing)
+        return Rates(table.own(inside), table.killing, table.leaks)
     balanced, cut = table.balanced(potential)
     if not cut.size:
         return Rates(balanced, table.killing)
-    return Rates(_with_rows(balanced, table.own(cut), cut), table.killing)
+    return Rates(_with_rows(balanced, table.own(cut), cut), table.killing, table.leaks)
 
 
 class _Table:
@@ -66,6 +79,7 @@ class _Table:
     def __init__(self, lattice: Lattice, region: Region, source: Source, sink: Sink | None, sinks: int):
         self.lattice, self.region, self.source, self.sink = lattice, region, source, sink
         self.killing = np.zeros((lattice.size, sinks))
+        self._leaks: list[Leaks] = []
         self.edged = lattice.absorbs or region.level is not None
 
     def own(self, cells: Index | None) -> sparse.csr_array:
@@ -87,8 +101,18 @@ class _Table:
         cuts = find_cuts(self.lattice, self.region, cells[which], points[which], found.take(which))
         block, leak = _cut_rows(self.lattice, cells, found, which, cuts)
         sinks = np.zeros(cuts.cell.size, dtype=int) if self.sink is None else self.sink(cuts.point)
-        np.add.at(self.killing, (cells[which][cuts.cell], sinks), leak)
+        leaking = cells[which][cuts.cell]
+        np.add.at(self.killing, (leaking, sinks), leak)
+        self._leaks.append(Leaks(leaking, leak, cuts.point, cuts.step))
         return block
+
+    @property
+    def leaks(self) -> Leaks | None:
+        """The cut links of all rows so far."""
+        if not self._leaks:
+            return None
+        columns = ([getattr(part, f.name) for part in self._leaks] for f in fields(Leaks))
+        return Leaks(*(np.concatenate(c) for c in columns))
 
     def balanced(self, potential: Array) -> tuple[sparse.csr_array, Index]:
         """Rates in detailed balance with ``exp(-potential)``, and the cells whose rows an edge spoils."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from fokkerplanck._kernels import lattice
 from fokkerplanck.estimate import NotValidHere
 from fokkerplanck.grid import Grid, Level
 from fokkerplanck.operators.cells import split
+from fokkerplanck.operators.landings import ROW_BLOCK, first_step, landings, ways_out
 from fokkerplanck.operators.markov import SMALLEST_TWIN, MarkovOperator
 from fokkerplanck.operators.restriction import Restriction
 from fokkerplanck.operators.selling import decompose
@@ -24,14 +24,7 @@ from fokkerplanck.solvers.modes import Modes
 
 Array = NDArray[np.float64]
 
-ENDS = {
-    "open": lattice.CLIP,
-    "reflecting": lattice.MIRROR,
-    "absorbing": lattice.ABSORB,
-    "periodic": lattice.WRAP,
-}
 ALIASING = 1e-2  # largest relative error of a row's moments that is accepted
-ROW_BLOCK = 4096
 TWIN_SHARES = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -130,7 +123,10 @@ class TransitionOperator(MarkovOperator):
         kill = local.killing.sum(axis=1) + np.where(alone == 0, 1.0, 0.0) + centre_out
         companion = (local.links[cells, :][:, cells].tocsr(), kill[cells])
         links = rates.links[cells, :][:, cells].tocsr()
-        return Restriction(cells, links, rates.killing[cells], self.grid.positions()[cells], companion)
+        killing, position = rates.killing[cells], self.grid.positions()[cells]
+        leaving = partial(ways_out, self.grid, self._step, share, middle)
+        entering = partial(first_step, self.grid, self._step, share, middle)
+        return Restriction(cells, links, killing, position, companion, leaving, entering)
 
     def _march(self, p0: Array, times: Array, rtol: float) -> evolution.Evolved:
         whole = np.round(times).astype(int)
@@ -166,64 +162,22 @@ def _rows(
     n, h = grid.size, grid.spacing
     origin = grid.points() + middle[:, 0] * h
     law = step(origin)
-    scaled = law.covariance / np.multiply.outer(h, h)
-    aliasing = _aliasing(grid, scaled, origin)
-    landing = (origin[:, None, :] + law.shift - np.array([a.centres[0] for a in grid.axes])) / h
+    aliasing = _aliasing(grid, law.covariance / np.multiply.outer(h, h), origin)
     outside = np.zeros(n, dtype=np.int64) if sink is None else sink(grid.points() + middle[:, 1] * h)
     killing = np.zeros((n, sinks))
     blocks = []
     for first in range(0, n, ROW_BLOCK):
         rows = np.arange(first, min(first + ROW_BLOCK, n))
         total: sparse.csr_array | None = None
-        for atom, weight in enumerate(law.weight):
-            start, column, value = _land(grid, landing[rows, atom], scaled[rows], share, middle)
-            value = value * weight
-            row = np.repeat(np.arange(len(rows)), np.diff(start))
-            cell, part = np.divmod(column, 2)
-            leaves = (column < 0) | (part == 1)
-            np.add.at(killing, (first + row[leaves], outside[np.maximum(cell[leaves], 0)]), value[leaves])
-            stays = ~leaves & (cell != first + row)
-            entries = (value[stays], (row[stays], cell[stays]))
+        for row, cell, part, value in landings(grid, law, origin, rows, share, middle):
+            leaves = (cell < 0) | (part == 1)
+            np.add.at(killing, (row[leaves], outside[np.maximum(cell[leaves], 0)]), value[leaves])
+            stays = ~leaves & (cell != row)
+            entries = (value[stays], (row[stays] - first, cell[stays]))
             part_of = sparse.coo_array(entries, shape=(len(rows), n)).tocsr()
             total = part_of if total is None else total + part_of
         blocks.append(total)
     return Rates(sparse.vstack(blocks, format="csr"), killing), aliasing
-
-
-def _land(
-    grid: Grid, mean: Array, covariance: Array, share: Array, middle: Array
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
-    """Where steps to `mean` (m, d), in cells, land: row starts, ``2 cell + part`` or GONE, probabilities."""
-    m, d = mean.shape
-    shape = (*grid.shape, 1)[:2]
-    ends = np.full((2, 2), lattice.CLIP)
-    for k, axis in enumerate(grid.axes):
-        ends[k] = [ENDS[e] for e in axis.ends]
-    # In one dimension the second axis is one cell wide and never left.
-    mean2, covariance2, position = (
-        np.zeros((m, 2)),
-        np.tile(1e-8 * np.eye(2), (m, 1, 1)),
-        np.zeros((grid.size, 2, 2)),
-    )
-    mean2[:, :d], covariance2[:, :d, :d], position[:, :, :d] = mean, covariance, middle
-    start = np.zeros(m + 1, dtype=np.int64)
-    window = np.prod(2 * lattice.REACH * np.sqrt(np.einsum("nii->ni", covariance2).max(axis=0)) + 3)
-    size = int(window * m) + 64
-    while True:
-        column, value = np.empty(size, dtype=np.int64), np.empty(size)
-        count = lattice.gaussian_rows(
-            mean2,
-            covariance2,
-            ends,
-            position.reshape(*shape, 2, 2),
-            share.reshape(*shape, 2),
-            column,
-            value,
-            start,
-        )
-        if count >= 0:
-            return start, column[:count], value[:count]
-        size *= 2
 
 
 def _aliasing(grid: Grid, scaled: Array, origin: Array) -> float:

@@ -4,6 +4,7 @@ from fokkerplanck.results.density import Density
 from fokkerplanck.results.ensemble import Ensemble
 from fokkerplanck.results.exit_law import ExitLaw
 from fokkerplanck.results.field import Field
+from fokkerplanck.results.hitting_law import HittingLaw
 from fokkerplanck.results.spectrum import Spectrum
 
-__all__ = ["Density", "Ensemble", "ExitLaw", "Field", "Spectrum"]
+__all__ = ["Density", "Ensemble", "ExitLaw", "Field", "HittingLaw", "Spectrum"]

@@ -53,14 +53,24 @@ def neighbours(
     grid.require_inside(point[None, :])
     point = grid.wrap(point)
     for width in WIDTHS:
-        windows = [_windows(a, float(x), width) for a, x in zip(grid.axes, point, strict=True)]
-        # The nearest window is valid but near the edge of a region, where one a few cells aside is.
-        for choice in sorted(itertools.product(*windows), key=lambda c: sum(w.distance for w in c)):
-            cells = np.ix_(*(w.cells for w in choice))
-            if valid is None or valid[cells].all():
-                weights = functools.reduce(np.multiply.outer, (w.weights() for w in choice))
-                return np.ravel_multi_index(cells, grid.shape).ravel(), np.ravel(weights)
+        found = window(grid, point, valid, width)
+        if found is not None:
+            return found
     raise ValueError(f"no valid cells surround the point {tuple(float(x) for x in point)} of {grid!r}")
+
+
+def window(
+    grid: Grid, point: Array, valid: NDArray[np.bool_] | None, width: int
+) -> tuple[NDArray[np.int64], Array] | None:
+    """Cells and weights of `neighbours` from a window of `width` nodes an axis; None if none is valid."""
+    windows = [_windows(a, float(x), width) for a, x in zip(grid.axes, point, strict=True)]
+    # The nearest window is valid but near the edge of a region, where one a few cells aside is.
+    for choice in sorted(itertools.product(*windows), key=lambda c: sum(w.distance for w in c)):
+        cells = np.ix_(*(w.cells for w in choice))
+        if valid is None or valid[cells].all():
+            weights = functools.reduce(np.multiply.outer, (w.weights() for w in choice))
+            return np.ravel_multi_index(cells, grid.shape).ravel(), np.ravel(weights)
+    return None
 
 
 def contract(grid: Grid, values: Array, fixed: Mapping[str, float]) -> Array:

@@ -22,6 +22,10 @@ Array = NDArray[np.float64]
 
 
 MATTERS = 1e-3  # change by the open ends above which a value is flagged
+OPEN_ENDS = (
+    "the open ends of the box matter: absorbing there instead changes the value by {:.2g}; "
+    "widen the box, or say reflecting if there is a wall"
+)
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,7 @@ class Field:
         change = abs(self.shadow._value(x) - twin)
         if change <= MATTERS * max(abs(twin), 1e-300):
             return "ok"
-        return (
-            f"the open ends of the box matter: absorbing there instead changes the value by {change:.2g}; "
-            "widen the box, or say reflecting if there is a wall"
-        )
+        return OPEN_ENDS.format(change)
 
     def _value(self, x: Array) -> float:
         valid = np.isfinite(self.values) if self.solved is None else self.solved
