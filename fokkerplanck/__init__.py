@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fokkerplanck.results import ExitLaw as ExitLaw
     from fokkerplanck.results import Field as Field
     from fokkerplanck.results import HittingLaw as HittingLaw
+    from fokkerplanck.results import ReactiveCurrent as ReactiveCurrent
     from fokkerplanck.results import Spectrum as Spectrum
     from fokkerplanck.sde import SDE as SDE
     from fokkerplanck.sgd import SGD as SGD
@@ -60,6 +61,7 @@ _HOME = {
     "ExitLaw": "results",
     "Field": "results",
     "HittingLaw": "results",
+    "ReactiveCurrent": "results",
     "Spectrum": "results",
     "effective_loss": "theory",
     "divergence_thresholds": "theory",

@@ -77,7 +77,13 @@ class Estimate:
 
     @classmethod
     def from_refinement(
-        cls, fine: float, coarse: float, order: int = 2, ratio: float = 2.0, **fields: Any
+        cls,
+        fine: float,
+        coarse: float,
+        order: int = 2,
+        ratio: float = 2.0,
+        positive: bool = False,
+        **fields: Any,
     ) -> Estimate:
         r"""Richardson extrapolation of two grids whose spacings differ by `ratio`.
 
@@ -86,13 +92,20 @@ class Estimate:
         error of second order. Where no order is clean (``order = 0``: one that is lost at some cells only)
         the error is three times the difference, and where the grids hardly differ (ratio below 1.5) at
         least the whole of it; neither is extrapolated.
+
+        What is `positive`, such as a time to cross a barrier or a rate, is extrapolated by its logarithm:
+        diffusion that a grid adds lowers the barrier, so that its error stands in an exponent.
         """
         difference = abs(fine - coarse)
         if order == 0:
             return cls(float(fine), disc=float(3 * difference), **fields)
         if ratio < 1.5:
             return cls(float(fine), disc=float(difference), **fields)
-        correction = (fine - coarse) / (ratio ** min(order, 2) - 1.0)
+        divisor = ratio ** min(order, 2) - 1.0
+        if positive and order <= 2 and min(fine, coarse) > 0.0:
+            value = fine * (fine / coarse) ** (1.0 / divisor)
+            return cls(float(value), disc=float(abs(value - fine)), **fields)
+        correction = (fine - coarse) / divisor
         value = fine + correction if order <= 2 else fine
         return cls(float(value), disc=float(abs(correction)), **fields)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
 
     from fokkerplanck.grid import Grid
-    from fokkerplanck.results import Ensemble, ExitLaw, HittingLaw, Spectrum
+    from fokkerplanck.results import Ensemble, ExitLaw, HittingLaw, ReactiveCurrent, Spectrum
 
 # One colour a level of description, everywhere (Okabe and Ito's palette: safe for the colour-blind).
 COLOURS = {
@@ -23,6 +23,9 @@ COLOURS = {
     "transition": "#56B4E9",
     "SGD": "#D55E00",
 }
+
+
+FAINTEST = 0.02  # share of the strongest current below which no line is drawn
 
 
 def new_axes(**options: Any) -> Axes:
@@ -100,6 +103,28 @@ def draw_hitting_law(law: HittingLaw, ax: Axes | None = None, **options: Any) ->
     what = "edge" if law.spread.shape[1] == 1 else "cells beyond the edge"
     ax.figure.colorbar(seen, ax=ax, label=f"density of exits on the {what}")
     return ax
+
+
+def draw_reactive_current(paths: ReactiveCurrent, ax: Axes | None = None, **options: Any) -> Axes:
+    """Draw the density of reactive paths, in two dimensions with the lines of their current."""
+    label = "density of reactive paths"
+    if paths.grid.ndim == 1:
+        ax = draw_on_grid(paths.grid, paths.density.values, label, ax=ax, **options)
+        ax.set_ylim(bottom=0)
+        return ax
+    ax = draw_on_grid(paths.grid, paths.density.values, label, ax=ax, **{"cmap": "OrRd", **options})
+    draw_current(ax, paths.grid, paths.values)
+    return ax
+
+
+def draw_current(ax: Axes, grid: Grid, values: NDArray[np.float64], **options: Any) -> None:
+    """Lines of a current (two axes), as wide as it is strong; none where there is hardly any."""
+    x, y = (a.centres for a in grid.axes)
+    strength = np.linalg.norm(values / grid.spacing, axis=-1)
+    share = strength / strength.max()
+    u, v = (np.where(share > FAINTEST, values[..., k], np.nan).T for k in range(2))
+    style: dict[str, Any] = {"color": "#1b1b1b", "arrowsize": 0.8, "density": 1.1, **options}
+    ax.streamplot(x, y, u, v, linewidth=0.3 + 1.5 * share.T, **style)
 
 
 def draw_ensemble(ensemble: Ensemble, ax: Axes | None = None, bins: int = 60, **options: Any) -> Axes:

@@ -90,7 +90,7 @@ def find_cuts(
     cell, link, side, wall = (x[:count].copy() for x in (cell, link, side, wall))
     steps = _steps(lattice, links, cell, link) * (1 - 2 * side)[:, None]
     if region.level is not None:
-        wall = _crossing(region.level, points[cell], steps, wall)
+        wall = crossing(region.level, points[cell], steps, wall)
     distance = np.clip(wall, CLOSEST, 1.0)
     return Cuts(cell, link, side, distance, points[cell] + distance[:, None] * steps, steps)
 
@@ -137,7 +137,7 @@ def _steps(lattice: Lattice, links: Directions, cell: Index, link: Index) -> Arr
     return np.asarray(np.where((link < pairs)[:, None], offset, along) * lattice.spacing)
 
 
-def _crossing(level: Level, start: Array, step: Array, end: Array) -> Array:
+def crossing(level: Level, start: Array, step: Array, end: Array) -> Array:
     """First sign change of the level along ``start + t step``, 0 < t <= end, by bisection (m,).
 
     Where there is none, `end`.

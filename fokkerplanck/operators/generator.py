@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.grid import Grid, Level
+from fokkerplanck.operators.between import Between, of_generator
 from fokkerplanck.operators.checks import Coefficients, Survey, check_periodic
 from fokkerplanck.operators.collapse import check_collapse, noise_vanishes
 from fokkerplanck.operators.equilibrium import Law
@@ -136,6 +137,9 @@ class Generator(MarkovOperator):
     def _restriction(self, level: Level | None, sink: Sink | None, sinks: int) -> Restriction:
         cut = rates(self.grid, self._links, self._u, level, sink, sinks)
         return restrict(level, self.grid, cut)
+
+    def _between(self, source: Level, target: Level, mass: Array) -> Between:
+        return of_generator(self.grid, self.rates.links, self.killing, mass, source, target)
 
     def _links(self, cells: Index, points: Array) -> Directions:
         return self._directions(*self._coefficients(points))

@@ -47,20 +47,32 @@ def ways_out(grid: Grid, step: Callable[[Array], Step], share: Array, middle: Ar
 
     Cells are split in `share` (n, 2) with nodes `middle` (n, 2, d). What an absorbing end takes has no place.
     """
-    h = grid.spacing
-    origin = grid.points() + middle[:, 0] * h
+    row, cell, _, value = all_landings(grid, step, share, middle, lambda row, cell, part: part == 1)
+    outside = np.flatnonzero(share[:, 1] > 0)
+    point = grid.points()[outside] + middle[outside, 1] * grid.spacing
+    spread = np.tile(np.diag(grid.spacing), (outside.size, 1, 1))
+    return Gates(row, value, np.searchsorted(outside, cell), point, spread)
+
+
+def all_landings(
+    grid: Grid,
+    step: Callable[[Array], Step],
+    share: Array,
+    middle: Array,
+    wanted: Callable[[Index, Index, Index], NDArray[np.bool_]],
+) -> tuple[Index, Index, Index, Array]:
+    """Those of the landings on cells, from all rows inside, that are `wanted` (rows, cells, parts)."""
+    origin = grid.points() + middle[:, 0] * grid.spacing
     law = step(origin)
     found = []
-    inside, outside = np.flatnonzero(share[:, 0] > 0), np.flatnonzero(share[:, 1] > 0)
+    inside = np.flatnonzero(share[:, 0] > 0)
     for first in range(0, inside.size, ROW_BLOCK):
         rows = inside[first : first + ROW_BLOCK]
         for row, cell, part, value in landings(grid, law, origin, rows, share, middle):
-            leaves = (cell >= 0) & (part == 1)
-            found.append((row[leaves], cell[leaves], value[leaves]))
-    row, cell, value = (np.concatenate(column) for column in zip(*found, strict=True))
-    point = grid.points()[outside] + middle[outside, 1] * h
-    spread = np.tile(np.diag(h), (outside.size, 1, 1))
-    return Gates(row, value, np.searchsorted(outside, cell), point, spread)
+            keep = (cell >= 0) & wanted(row, np.maximum(cell, 0), part)
+            found.append((row[keep], cell[keep], part[keep], value[keep]))
+    row, cell, part, value = (np.concatenate(column) for column in zip(*found, strict=True))
+    return row, cell, part, value
 
 
 def first_step(

@@ -12,13 +12,22 @@ from scipy import sparse
 
 from fokkerplanck.estimate import Estimate
 from fokkerplanck.grid import Grid, Level, inside, pointwise
-from fokkerplanck.operators import equilibrium, exit_law, history, hitting_law, passage, relaxation
+from fokkerplanck.operators import (
+    equilibrium,
+    exit_law,
+    history,
+    hitting_law,
+    passage,
+    reactive_current,
+    relaxation,
+)
+from fokkerplanck.operators.between import Between
 from fokkerplanck.operators.edges import behind_walls
 from fokkerplanck.operators.equilibrium import Law
 from fokkerplanck.operators.exit_law import Start
 from fokkerplanck.operators.restriction import Restriction
 from fokkerplanck.operators.stencil import Rates, Sink
-from fokkerplanck.results import Density, ExitLaw, Field, HittingLaw, Spectrum
+from fokkerplanck.results import Density, ExitLaw, Field, HittingLaw, ReactiveCurrent, Spectrum
 from fokkerplanck.solvers import evolution, spectrum
 from fokkerplanck.solvers.elimination import Elimination
 from fokkerplanck.solvers.killed import Chain
@@ -58,6 +67,10 @@ class MarkovOperator:
 
     def _restriction(self, level: Level | None, sink: Sink | None, sinks: int) -> Restriction:
         """Cut the chain at the edge of ``level > 0``."""
+        raise NotImplementedError
+
+    def _between(self, source: Level, target: Level, mass: Array) -> Between:
+        """Keep the chain between two regions, with its stationary masses (n,)."""
         raise NotImplementedError
 
     @property
@@ -181,6 +194,15 @@ class MarkovOperator:
     def committor(self, source: str, target: str) -> Field:
         """Probability to reach the region `target` before the region `source`, from every point."""
         return passage.committor(self, *passage.two_regions(self, source, target))
+
+    def reactive_current(self, source: str, target: str) -> ReactiveCurrent:
+        """Paths on their way from the region `source` to the region `target` in the stationary state.
+
+        Their rate, current and density, and how long they take, by transition path theory; flows need not
+        balance in detail.
+        """
+        regions = passage.two_regions(self, source, target)
+        return reactive_current.reactive_current(self, *regions)
 
     def evolve(
         self, start: Density | str | Callable[..., Any], times: ArrayLike, rtol: float = 1e-5

@@ -74,15 +74,15 @@ def restriction(
 ) -> Restriction:
     """Cut a chain at the edge of ``level > 0``; each of the sinks, named for errors, must be in reach."""
     if level is not None and not (level(op.grid.points()) > 0).any():
-        raise ValueError(f"the region holds no cell of {op.grid!r}; {_REMEDY}")
+        raise ValueError(f"the region holds no cell of {op.grid!r}; {REMEDY}")
     r = op._restriction(level, sink, len(sinks))
     for k, name in enumerate(sinks):
         if not (r.killing[:, k] > 0).any():
             raise ValueError(
                 f"nothing leaves to {name} on {op.grid!r}: it lies where the process cannot get, or is "
-                f"narrower than a cell; {_REMEDY}"
+                f"narrower than a cell; {REMEDY}"
             )
     return r
 
 
-_REMEDY = "use more cells (errors are told from a coarse twin, so half of them must do), or check the formula"
+REMEDY = "use more cells (errors are told from a coarse twin, so half of them must do), or check the formula"

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from fokkerplanck.estimate import NotValidHere
 from fokkerplanck.grid import Grid, Level
+from fokkerplanck.operators.between import Between, of_chain
 from fokkerplanck.operators.cells import split
 from fokkerplanck.operators.landings import ROW_BLOCK, first_step, landings, ways_out
 from fokkerplanck.operators.markov import SMALLEST_TWIN, MarkovOperator
@@ -127,6 +128,10 @@ class TransitionOperator(MarkovOperator):
         leaving = partial(ways_out, self.grid, self._step, share, middle)
         entering = partial(first_step, self.grid, self._step, share, middle)
         return Restriction(cells, links, killing, position, companion, leaving, entering)
+
+    def _between(self, source: Level, target: Level, mass: Array) -> Between:
+        r = self._restriction(lambda x: -np.maximum(source(x), target(x)), None, 1)
+        return of_chain(self.grid, self._step, r, mass, source, target)
 
     def _march(self, p0: Array, times: Array, rtol: float) -> evolution.Evolved:
         whole = np.round(times).astype(int)

@@ -5,6 +5,7 @@ from fokkerplanck.results.ensemble import Ensemble
 from fokkerplanck.results.exit_law import ExitLaw
 from fokkerplanck.results.field import Field
 from fokkerplanck.results.hitting_law import HittingLaw
+from fokkerplanck.results.reactive_current import ReactiveCurrent
 from fokkerplanck.results.spectrum import Spectrum
 
-__all__ = ["Density", "Ensemble", "ExitLaw", "Field", "HittingLaw", "Spectrum"]
+__all__ = ["Density", "Ensemble", "ExitLaw", "Field", "HittingLaw", "ReactiveCurrent", "Spectrum"]
