@@ -54,6 +54,24 @@ def test_from_refinement_removes_the_leading_error(order: int, ratio: float) -> 
     assert abs(fp.Estimate.from_refinement(fine, coarse, order, ratio + 0.5).value - 7) > 1e-2
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("order", [1, 2])
+def test_what_is_positive_is_extrapolated_by_its_logarithm(order: int, sign: int) -> None:
+    """A time exp(25) whose exponent the grid changes by h^p; one that is 0 somewhere has no logarithm."""
+    h = 0.8
+    fine, coarse = math.exp(25 - sign * h**order), math.exp(25 - sign * (2 * h) ** order)
+    e = fp.Estimate.from_refinement(fine, coarse, order, positive=True)
+    assert e.value == pytest.approx(math.exp(25), rel=1e-12)
+    assert e.disc == pytest.approx(abs(math.exp(25) - fine), rel=1e-10)
+    assert abs(fp.Estimate.from_refinement(fine, coarse, order).value / math.exp(25) - 1) > 0.05
+    for pair in ((fine, 0.0), (-fine, coarse)):
+        plain = fp.Estimate.from_refinement(*pair, order)
+        assert fp.Estimate.from_refinement(*pair, order, positive=True) == plain
+    # Where no order is clean, a logarithm does not help.
+    for bad, ratio in ((0, 2.0), (3, 2.0), (2, 1.2)):
+        assert fp.Estimate.from_refinement(2.0, 1.0, bad, ratio, True).value == 2.0
+
+
 @pytest.mark.parametrize(
     ("order", "ratio", "error"),
     [(0, 2.0, 0.84), (3, 2.0, 0.28 / 3), (2, 1.25, 0.28)],

@@ -271,14 +271,19 @@ class MarkovOperator:
         return full.reshape(self.grid.shape)
 
     def _field(
-        self, solve: Callable[[MarkovOperator], tuple[Array, str]], quantity: str, unit: str, known: Level
+        self,
+        solve: Callable[[MarkovOperator], tuple[Array, str]],
+        quantity: str,
+        unit: str,
+        known: Level,
+        positive: bool = True,
     ) -> Field:
         def field(op: MarkovOperator, coarse: Field | None = None, shadow: Field | None = None) -> Field:
             values, status = solve(op)
             solved = np.isfinite(values)
             values = np.where(solved, values, known(op.grid.points()).reshape(op.grid.shape))
             facts = (op.method, coarse, op.order, status, known, solved, shadow, op.assumptions)
-            return Field(op.grid, values, quantity, unit, *facts)
+            return Field(op.grid, values, quantity, unit, *facts, positive)
 
         if self.coarse is None:
             return field(self)

@@ -37,7 +37,9 @@ def exit_variance(op: MarkovOperator, level: Level | None) -> Field:
         r, t = _mean_times(op, level)
         return op._scatter(r.cells, _variance(r, t, op.tick)), _reliability(r, t)
 
-    return op._field(solve, "variance of the exit time", f"{op.unit}^2", _nothing_outside(level))
+    # What upwinding adds stands in an exponent; of a time that is nearly certain it is a summand.
+    positive = op.order == 1
+    return op._field(solve, "variance of the exit time", f"{op.unit}^2", _nothing_outside(level), positive)
 
 
 def committor(op: MarkovOperator, source: Level, target: Level) -> Field:

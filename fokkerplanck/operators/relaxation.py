@@ -43,7 +43,8 @@ def quasi_stationary(op: MarkovOperator, level: Level | None) -> tuple[Density, 
             status = f"the open ends of the box matter: absorbing there changes the rate by {change:.2g}"
     density = op._density(values, op.coarse._density(values_coarse, None), status)
     ratio = op.grid.ratio(op.coarse.grid)
-    return density, Estimate.from_refinement(rate, rate_coarse, op.order, ratio, status=status, **_common(op))
+    facts = {"positive": True, "status": status, **_common(op)}
+    return density, Estimate.from_refinement(rate, rate_coarse, op.order, ratio, **facts)
 
 
 def slowest(op: MarkovOperator, k: int) -> Spectrum:
@@ -59,11 +60,12 @@ def slowest(op: MarkovOperator, k: int) -> Spectrum:
             if change > MATTERS * float(np.abs(twins).max()):
                 status = f"the open ends of the box matter: absorbing there changes a rate by {change:.2g}"
 
-    def refined(a: float, b: float) -> Estimate:
-        return Estimate.from_refinement(a, b, op.order, ratio, status=status, **_common(op))
+    def refined(a: float, b: float, positive: bool = False) -> Estimate:
+        facts = {"positive": positive, "status": status, **_common(op)}
+        return Estimate.from_refinement(a, b, op.order, ratio, **facts)
 
     pairs = list(zip(found, twins, strict=True))
-    rates = tuple(refined(a.real, b.real) for a, b in pairs)
+    rates = tuple(refined(a.real, b.real, positive=True) for a, b in pairs)
     frequencies = tuple(refined(a.imag, b.imag) for a, b in pairs)
     # Largest modulus 1, and real there: the phase of a mode means nothing.
     peaks = np.take_along_axis(modes.functions, np.abs(modes.functions).argmax(axis=0)[None], axis=0)

@@ -120,7 +120,7 @@ class ExitTime:
 
     def error(self, fine: float, coarse: float, order: int, axis: int) -> float:
         """Relative."""
-        return _quoted(fine, coarse, order) / abs(fine)
+        return _quoted(fine, coarse, order, positive=True) / abs(fine)
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,8 @@ def _moments(density: Density, name: str) -> tuple[float, float]:
     return mean, float((x - mean) ** 2 @ m)
 
 
-def _quoted(fine: float, coarse: float, order: int) -> float:
-    return Estimate.from_refinement(fine, coarse, order, 2.0).disc
+def _quoted(fine: float, coarse: float, order: int, positive: bool = False) -> float:
+    return Estimate.from_refinement(fine, coarse, order, 2.0, positive).disc
 
 
 def _with_cells(grid: Grid, shape: Array) -> Grid:

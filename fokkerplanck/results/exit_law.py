@@ -62,7 +62,8 @@ class ExitLaw:
 
     def survival(self, t: float) -> Estimate:
         r"""Chance :math:`P(\tau > t)`."""
-        cumulated = self._refined(lambda law: -float(np.log(_positive(law.survival(_later(t))))), "")
+        by_log = self.order == 1
+        cumulated = self._refined(lambda law: -float(np.log(_positive(law.survival(_later(t))))), "", by_log)
         value = float(np.exp(-max(cumulated.value, 0.0)))
         disc = min(value * cumulated.disc + self.fine.error(t), 1.0)
         return cumulated.with_(value=value, disc=disc)
@@ -71,7 +72,8 @@ class ExitLaw:
         r"""Density of :math:`\tau` at t; for a chain the chance to leave in the step that ends at t."""
         before = max(float(np.ceil(_later(t))) - 1.0, 0.0) if self.fine.steps else _later(t)
         # Hazard times survival: both are smooth, and neither falls off in the tail.
-        hazard = self._refined(lambda law: law.density(t) / _positive(law.survival(before)), f"1/{self.unit}")
+        unit, by_log = f"1/{self.unit}", self.order == 1
+        hazard = self._refined(lambda law: law.density(t) / _positive(law.survival(before)), unit, by_log)
         alive = self.survival(before)
         disc = alive.value * hazard.disc + abs(hazard.value) * alive.disc + self.fine.error(t, density=True)
         return hazard.with_(value=max(hazard.value * alive.value, 0.0), disc=disc)
@@ -118,20 +120,23 @@ class ExitLaw:
 
         return plotting.draw_exit_law(self, quantity, ax=ax, **options)
 
-    def _refined(self, functional: Callable[[MatrixExponential], float], unit: str) -> Estimate:
-        coarse = None if self.coarse is None else functional(self.coarse)
-        return self._estimate(functional(self.fine), coarse, unit)
-
-    def _estimate(self, fine: float, coarse: float | None, unit: str) -> Estimate:
+    def _refined(
+        self, functional: Callable[[MatrixExponential], float], unit: str, by_log: bool = True
+    ) -> Estimate:
+        """Evaluate on both grids: times and rates are extrapolated by their logarithm, hazards, which begin
+        at 0, only where the scheme is of first order and what it adds stands in an exponent."""
+        fine = functional(self.fine)
         common: dict[str, Any] = {
             "unit": unit,
             "method": self.method,
             "status": self.status,
             "assumptions": self.assumptions,
         }
-        if coarse is None:
+        if self.coarse is None:
             return Estimate(fine, **common)
-        return Estimate.from_refinement(fine, coarse, self.order, self.ratio, **common)
+        return Estimate.from_refinement(
+            fine, functional(self.coarse), self.order, self.ratio, positive=by_log, **common
+        )
 
 
 def _later(t: float) -> float:

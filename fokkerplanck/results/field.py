@@ -44,6 +44,8 @@ class Field:
         The twin from which errors are estimated.
     shadow : Field, optional
         The coarse twin with absorbing ends in place of open ones: where it differs, the box matters.
+    positive : bool
+        Whether values may be extrapolated by their logarithm, as times and chances to cross a barrier are.
     """
 
     grid: Grid
@@ -58,6 +60,7 @@ class Field:
     solved: NDArray[np.bool_] | None = None
     shadow: Field | None = None
     assumptions: tuple[str, ...] = ()
+    positive: bool = False
 
     def at(self, **point: float) -> Estimate:
         """Value at a point: known beforehand outside the region, else interpolated from the cells inside."""
@@ -74,7 +77,9 @@ class Field:
         twin = self.coarse._value(x)
         status = combine_status([self.status, self._influence(x, twin)])
         ratio = self.grid.ratio(self.coarse.grid)
-        return Estimate.from_refinement(fine, twin, self.order, ratio, status=status, **common)
+        return Estimate.from_refinement(
+            fine, twin, self.order, ratio, positive=self.positive, status=status, **common
+        )
 
     def _influence(self, x: Array, twin: float) -> str:
         """Whether the open ends of the box change the value."""
