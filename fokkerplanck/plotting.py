@@ -124,7 +124,7 @@ def draw_current(ax: Axes, grid: Grid, values: NDArray[np.float64], **options: A
     share = strength / strength.max()
     u, v = (np.where(share > FAINTEST, values[..., k], np.nan).T for k in range(2))
     style: dict[str, Any] = {"color": "#1b1b1b", "arrowsize": 0.8, "density": 1.1, **options}
-    ax.streamplot(x, y, u, v, linewidth=0.3 + 1.5 * share.T, **style)
+    ax.streamplot(x, y, u, v, linewidth=0.4 + 1.6 * np.sqrt(share.T), **style)
 
 
 def draw_ensemble(ensemble: Ensemble, ax: Axes | None = None, bins: int = 60, **options: Any) -> Axes:

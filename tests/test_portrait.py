@@ -129,6 +129,54 @@ def test_maps_of_an_exit_are_blank_outside(name: str, label: str) -> None:
     assert "start" in axes[0].get_legend().get_texts()[0].get_text()
 
 
+def test_escapes_from_the_core_and_their_ends() -> None:
+    """In one dimension the rate is one over the passage time from the core's edge; both ends have chances."""
+    answer = portrait.escape(well(), "-1.6 < x < 0.2", {"x": -1.0})
+    ends = [answer.row(f"exit-end-{k}").estimate for k in (1, 2)]
+    assert ends[0].value + ends[1].value == pytest.approx(1, abs=1e-6)
+    assert "x = -1.6" in answer.row("exit-end-1").quantity
+    x = np.linspace(-1.6, 0.2, 200_001)
+    scale = np.exp((x**4 / 4 - x**2 / 2) / 0.1)
+    exact = float(np.trapezoid(scale[x <= -1], x[x <= -1]) / np.trapezoid(scale, x))
+    assert abs(ends[1].value - exact) < ends[1].error < 1e-3
+    alone = portrait.escape(well(), "x < 1", {"x": -1.0})
+    rate, duration = (alone.row(f"sde-escape-{name}").estimate for name in ("rate", "duration"))
+    held = alone.data["reactive_current"].density
+    edge = held.grid["x"].centres[np.argmax(held.values > 0)]
+    passage = well().sde().generator(held.grid).exit_time("x < 1").at(x=edge).value / LR
+    assert abs(rate.value * passage - 1) < 0.02
+    assert 10 < duration.value < 100
+    assert duration.unit == "steps"
+    (curve, beside) = drawn(alone, "committor")
+    assert "escapes" in beside.get_ylabel()
+    assert curve.get_ylim() == (0, 1)
+
+
+def test_maps_of_the_places_of_exit_and_of_the_current() -> None:
+    answer = portrait.escape(saddle(), "x < 0.7", {"x": -1.0, "y": 0.0}, quick=True)
+    middle, beside, bar = drawn(answer, "hitting_law")
+    places = middle.collections[-1].get_offsets()
+    np.testing.assert_allclose(places[:, 0], 0.7, atol=1e-9)
+    assert beside.get_xlabel() == "p(y) at exit"
+    assert "density of exits" in bar.get_ylabel()
+    # The correlated noise carries it upwards as it crosses.
+    assert answer.data["hitting_law"].mean("y").value > 0.2
+    assert answer.row("sde-escape-rate").estimate.unit == "1/step"
+    (ax, *_) = drawn(answer, "committor")
+    assert any(p.__class__.__name__ == "FancyArrowPatch" for p in ax.patches)
+
+
+def test_no_current_without_a_stationary_law() -> None:
+    """Brownian motion in a box that is left: everything but the current of escapes."""
+    loss = fp.Loss("-s*x - r*y", ("x", "y"), {"s": fp.Normal(0, 1), "r": fp.Normal(0, 1)})
+    model = fp.SGD(loss, 0.1)
+    answer = portrait.escape(model, "x**2 + y**2 < 1", {"x": 0.1, "y": 0.0}, quick=True)
+    assert {p.name for p in answer.pictures} == {"exit_field", "hitting_law", "committor"}
+    rows = {r.id for r in answer.rows}
+    assert "sde-exit-time" in rows
+    assert "reactive_current" in answer.data or "sde-escape-rate" not in rows
+
+
 def test_a_picture_leaves_the_rest_of_a_figure_alone() -> None:
     """Drawn into one of two axes, the parts take its place, and the figure keeps its size."""
     figure: Any = new_axes().figure

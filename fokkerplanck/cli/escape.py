@@ -13,8 +13,8 @@ from fokkerplanck.cli.asking import Portrait, Request, ask
 def escape(**arguments: Any) -> None:
     """Ask how long SGD stays in the region.
 
-    The mean exit time at every level; with -o pictures of the SDE: the exit time from everywhere, the
-    committor.
+    The mean exit time at every level; with -o pictures of the SDE: the exit time from everywhere, where it
+    leaves, the committor and the current of escapes.
     """
     ask(Request(**arguments), "escape", _portrait)
 

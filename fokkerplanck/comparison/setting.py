@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.estimate import NotValidHere
+from fokkerplanck.estimate import Estimate, NotValidHere
 from fokkerplanck.grid import Grid
 from fokkerplanck.operators import Generator, TransitionOperator
+from fokkerplanck.results import Density
 from fokkerplanck.sgd import SGD
 from fokkerplanck.theory import EffectiveLoss, effective_loss
 
@@ -119,6 +120,11 @@ class Setting:
     def generator(self) -> Generator:
         """The SDE on the box."""
         return self.sgd.sde().generator(self.box)
+
+    @cached_property
+    def survivors(self) -> tuple[Density, Estimate]:
+        """Law of those that have stayed in the region, and the rate at which they leave: of the SDE."""
+        return self.generator.quasi_stationary(self.region)
 
     @cached_property
     def chain(self) -> TransitionOperator:

@@ -12,7 +12,7 @@ from fokkerplanck.comparison.setting import FULL, Setting
 from fokkerplanck.estimate import NotValidHere
 from fokkerplanck.grid import Grid
 from fokkerplanck.model import Model
-from fokkerplanck.portrait import committor, density, effective, exit_time, modes
+from fokkerplanck.portrait import committor, density, effective, exit_time, hitting, modes
 from fokkerplanck.portrait.panel import Panel
 from fokkerplanck.sgd import SGD
 
@@ -25,7 +25,11 @@ STATIONARY: dict[str, Part] = {
     "effective loss": effective.panel,
     "slow modes": modes.panel,
 }
-ESCAPE: dict[str, Part] = {"exit time": exit_time.panel, "committor": committor.panel}
+ESCAPE: dict[str, Part] = {
+    "exit time": exit_time.panel,
+    "places of exit": hitting.panel,
+    "committor": committor.panel,
+}
 
 # Pictures of a comparison that a portrait draws better.
 INSTEAD_OF = ("density", "exit_time")
@@ -63,7 +67,7 @@ def escape(
     quick: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
-    """How the SDE leaves a region: mean exit time from everywhere, committor.
+    """How the SDE leaves a region: mean exit time from everywhere, places of exit, committor, current.
 
     See `stationary`; `region` and `x0` are a model's own where they are left out.
     """

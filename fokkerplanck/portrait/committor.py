@@ -1,4 +1,4 @@
-"""The committor between a core about the start and the outside of a region."""
+"""The committor between a core about the start and the outside of a region, and the current of escapes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from fokkerplanck.comparison.result import Picture
 from fokkerplanck.comparison.setting import Setting
-from fokkerplanck.plotting import COLOURS
+from fokkerplanck.plotting import COLOURS, draw_current
 from fokkerplanck.portrait import canvas
-from fokkerplanck.portrait.panel import Panel, region_level
-from fokkerplanck.results import Density
+from fokkerplanck.portrait.panel import Panel, region_level, row
+from fokkerplanck.results import Density, ReactiveCurrent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,8 +28,8 @@ LINES = {0.1: 0.6, 0.25: 0.6, 0.5: 1.5, 0.75: 0.6, 0.9: 0.6}  # probabilities, a
 
 
 def panel(setting: Setting) -> Panel:
-    """Field of the committor."""
-    law, _ = setting.generator.quasi_stationary(setting.region)
+    """Field of the committor, and how fast and which way escapes go."""
+    law, _ = setting.survivors
     start = np.array([setting.x0[n] for n in setting.sgd.names])
     half = _half_axes(law)
     level = region_level(setting)
@@ -41,15 +41,42 @@ def panel(setting: Setting) -> Panel:
     sets: tuple[Any, Any] = (lambda *x: core(np.stack(x, axis=-1)), lambda *x: -level(np.stack(x, axis=-1)))
     field = setting.generator.committor(*sets)
     values = np.where((level(field.grid.points()) > 0).reshape(field.grid.shape), field.values, np.nan)
+    paths = _paths(setting, sets)
+    told = "" if paths is None or len(setting.sgd.names) < 2 else " Orange: the net current of its escapes."
+    if paths is not None and len(setting.sgd.names) == 1:
+        told = " Orange: where it is while it escapes."
     size = ", ".join(f"{n} ± {w:.2g}" for n, w in zip(setting.sgd.names, half, strict=True))
     picture = Picture(
         "committor",
         "Committor",
         f"Probability that the SDE leaves {setting.region} before it comes back to the core about its start "
-        f"(dashed: {size}). Where it is 1/2 the escape is decided.",
-        lambda ax: _draw(law, values, level, core, setting.x0, ax),
+        f"(dashed: {size}). Where it is 1/2 the escape is decided.{told}",
+        lambda ax: _draw(law, values, paths, level, core, setting.x0, ax),
     )
-    return Panel((), (), (picture,), {"committor": field})
+    if paths is None:
+        return Panel((), (), (picture,), {"committor": field})
+    lr = setting.sgd.lr
+    rows = (
+        row(
+            "sde-escape-rate",
+            "escape rate of those last in the core",
+            paths.rate_constant.scaled(lr, "1/step"),
+        ),
+        row(
+            "sde-escape-duration",
+            "time that an escape takes from the core",
+            paths.duration.scaled(1 / lr, "steps"),
+        ),
+    )
+    return Panel(rows, (), (picture,), {"committor": field, "reactive_current": paths})
+
+
+def _paths(setting: Setting, sets: tuple[Any, Any]) -> ReactiveCurrent | None:
+    """Paths from the core to the outside; None where there is no stationary law for them to be part of."""
+    try:
+        return setting.generator.reactive_current(*sets)
+    except ValueError:
+        return None
 
 
 def _half_axes(law: Density) -> Array:
@@ -59,9 +86,18 @@ def _half_axes(law: Density) -> Array:
     return np.asarray(np.maximum(CORE * spread, LEAST * law.grid.spacing))
 
 
-def _draw(law: Density, values: Array, level: Level, core: Level, x0: Mapping[str, float], ax: Axes) -> None:
+def _draw(
+    law: Density,
+    values: Array,
+    paths: ReactiveCurrent | None,
+    level: Level,
+    core: Level,
+    x0: Mapping[str, float],
+    ax: Axes,
+) -> None:
     label = "probability to leave before coming back"
-    grid, shown = canvas.cropped(law.grid, values, canvas.about(law, np.isfinite(values)))
+    window = canvas.about(law, np.isfinite(values))
+    grid, shown = canvas.cropped(law.grid, values, window)
     if grid.ndim == 1:
         axis = grid.axes[0]
         ax.plot(axis.centres, shown, color=COLOURS["density"])
@@ -73,6 +109,12 @@ def _draw(law: Density, values: Array, level: Level, core: Level, x0: Mapping[st
         ax.set_ylim(0, 1)
         canvas.name_axes(ax, grid)
         ax.set_ylabel(label)
+        if paths is not None:
+            _, there = canvas.cropped(law.grid, paths.density.values, window)
+            beside: Any = ax.twinx()
+            beside.fill_between(axis.centres, there, color=COLOURS["SGD"], alpha=0.25, lw=0)
+            beside.set_ylim(0, 1.6 * float(there.max()))
+            beside.set_ylabel("density of escapes on their way", color=COLOURS["SGD"])
     else:
         flat, shown = canvas.plane(grid, shown, x0)
         mesh = canvas.heat(ax, flat, shown, cmap="cividis", vmin=0, vmax=1)
@@ -82,6 +124,9 @@ def _draw(law: Density, values: Array, level: Level, core: Level, x0: Mapping[st
         masked = np.ma.masked_invalid(shown.T)
         lines = ax.contour(*centres, masked, levels=list(LINES), colors="w", linewidths=widths)
         ax.clabel(lines, fontsize=6.5)
+        if paths is not None:
+            _, current = canvas.plane(*canvas.cropped(law.grid, paths.values, window), x0)
+            draw_current(ax, flat, current[..., :2], color=COLOURS["SGD"], density=0.8)
         canvas.region_edge(ax, flat, canvas.lifted(level, grid, x0))
         canvas.region_edge(ax, flat, canvas.lifted(core, grid, x0), linestyles="dashed", colors="w")
         canvas.start(ax, [x0[n] for n in flat.names], "start, and the core about it")

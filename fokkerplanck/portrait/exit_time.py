@@ -28,7 +28,7 @@ def panel(setting: Setting) -> Panel:
     """Field of the mean exit time, its value at the start, and the rate of exit."""
     lr, region, x0 = setting.sgd.lr, setting.region, setting.x0
     field = setting.generator.exit_time(region)
-    law, rate = setting.generator.quasi_stationary(region)
+    law, rate = setting.survivors
     time = field.at(**x0).scaled(1 / lr, "steps")
     level = region_level(setting)
     solved = np.isfinite(field.values) if field.solved is None else field.solved
