@@ -21,6 +21,21 @@ def double_well(noise: float = 0.1) -> fp.SDE:
     return fp.SDE(variables=("x",), drift=["x - x**3"], diffusion="D", constants={"D": noise})
 
 
+def well(x: Array) -> Array:
+    """Potential of the double well."""
+    return np.asarray(x**4 / 4 - x**2 / 2)
+
+
+def rotated(noise: float, a: float) -> fp.SDE:
+    """b = -(1 + aJ) grad V: the law of a = 0, with a current that speeds up exchange."""
+    return fp.SDE(
+        variables=("x", "y"),
+        drift=["-(x**3 - x) + a*y", "-y - a*(x**3 - x)"],
+        diffusion="D",
+        constants={"D": noise, "a": a},
+    )
+
+
 def valley(kappa: float, delta: float = 0.05, **errors: float) -> fp.SDE:
     """The SDE of the degenerate valley; `errors` multiply D_xx or D_yy, to see whether a test notices."""
     return fp.SDE(

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.integrate import simpson
-from scipy.stats import norm
 
 import fokkerplanck as fp
-from fokkerplanck.operators.transition import Step, TransitionOperator
-from tests.exact import double_well, ornstein_uhlenbeck, valley
+from fokkerplanck.operators.transition import TransitionOperator
+from tests.exact import ornstein_uhlenbeck, valley
+from tests.test_hitting_law_chains import autoregressive
 
 Array = NDArray[np.float64]
 
@@ -171,65 +171,6 @@ def test_correlated_noise_is_a_turned_and_stretched_disc() -> None:
     assert abs(chance.value - half) < 1.5 * chance.error < 0.01
 
 
-def scale_share(v: Callable[[Array], Array], noise: float, low: float, start: float, high: float) -> float:
-    """Chance to leave (low, high) at its upper end: a ratio of two integrals of exp(V/D)."""
-    x = np.linspace(low, high, 400_001)
-    exponent = v(x) / noise
-    weight = np.exp(exponent - exponent.max())
-    total, before = simpson(weight, x=x), x <= start
-    at = np.linspace(low, start, 400_001)
-    part = simpson(np.exp(v(at) / noise - exponent.max()), x=at)
-    assert before.any()
-    return float(part / total)
-
-
-@pytest.mark.parametrize(
-    ("low", "start", "high"), [(-1.0, 0.3, 2.0), (-1.77, -1.2, 0.41), (-0.5, -0.45, 3.0)]
-)
-def test_two_sided_exit(low: float, start: float, high: float) -> None:
-    exact = scale_share(lambda x: x**2 / 2, 1.0, low, start, high)
-    gen = ornstein_uhlenbeck().generator(fp.Grid(x=(-8, 8, 320)))
-    law = gen.hitting_law(f"{low} < x < {high}", x0=(start,))
-    got = law.probability("x > 0")
-    assert abs(got.value - exact) < min(1.5 * got.error, 1e-4)
-    assert got.value == pytest.approx(gen.committor(f"x < {low}", f"x > {high}").at(x=start).value, rel=1e-9)
-    np.testing.assert_allclose(sorted(law.points[:, 0]), [low, high], atol=1e-12)
-
-
-@pytest.mark.parametrize("barrier", [25, 60])
-def test_rare_exits(barrier: float) -> None:
-    """The other way out costs a barrier more: a chance of e⁻²⁵ or e⁻⁶⁰ with all its digits."""
-    noise = 0.25 / barrier
-    exact = scale_share(lambda x: x**4 / 4 - x**2 / 2, noise, -1.2, -1.1, 0.3)
-    gen = double_well(noise).generator(fp.Grid(x=(-1.5, 0.5, 1600)))
-    got = gen.hitting_law("-1.2 < x < 0.3", x0={"x": -1.1}).probability("x > 0")
-    assert got.value < np.exp(-0.7 * barrier)
-    assert abs(got.value / exact - 1) < 2e-4
-    assert abs(got.value - exact) < 1.5 * got.error < 0.05 * exact
-
-
-def test_through_which_saddle_at_a_high_barrier() -> None:
-    """Two ways over, turned against the axes: independent motions, so that the sides follow from one of them.
-
-    V = u²(1 - u²)... leaves by u = ±0.8 only; the chance of each is that of one dimension.
-    """
-    c, s, noise = np.cos(0.4), np.sin(0.4), 0.25 / 25
-    sde = fp.SDE(
-        variables=("x", "y"),
-        drift=["c*(u - u**3 + 0.02) + 2*s*v", "s*(u - u**3 + 0.02) - 2*c*v"],
-        diffusion="D",
-        where={"u": "c*x + s*y", "v": "c*y - s*x"},
-        constants={"D": noise, "c": c, "s": s},
-    )
-    gen = sde.generator(fp.Grid(x=(-1.9, 1.1, 150), y=(-1.5, 1.2, 135)))
-    law = gen.hitting_law("-1.35 < c*x + s*y < 0.5", x0={"x": -c, "y": -s})
-    exact = scale_share(lambda u: u**4 / 4 - u**2 / 2 - 0.02 * u, noise, -1.35, -1.0, 0.5)
-    got = law.probability("c*x + s*y > 0")
-    assert 1e-12 < exact < 1e-2
-    assert abs(got.value - exact) < 1.5 * got.error < 0.2 * exact
-    assert got.status == "ok"
-
-
 def test_three_dimensions() -> None:
     """From a point in a ball: harmonic polynomials keep their value."""
     grid = fp.Grid(x=(-1.1, 1.13, 20), y=(-1.12, 1.1, 20), z=(-1.1, 1.1, 20))
@@ -251,68 +192,6 @@ def test_three_dimensions() -> None:
 
 
 # -- in steps -------------------------------------------------------------------------------------------
-
-
-def autoregressive(x: Array) -> Step:
-    return Step((-0.2 * x)[:, None, :], np.ones(1), np.full((len(x), 1, 1), 0.09))
-
-
-def landing(start: float, f: Callable[[Array], Array], nodes: int = 200) -> float:
-    """Mean of f where x' = 0.8 x + 0.3 n first lands outside (-1, 1), by Gauss-Legendre nodes."""
-    x, w = np.polynomial.legendre.leggauss(nodes)
-    # Outside in pieces: what f may jump at are the edges and 1.15.
-    out, weight = (
-        np.concatenate(parts)
-        for parts in zip(
-            *((0.5 * (a + b + (b - a) * x), 0.5 * (b - a) * w) for a, b in ((-3, -1), (1, 1.15), (1.15, 3))),
-            strict=True,
-        )
-    )
-
-    def outside(origin: Array) -> Array:
-        return np.asarray(norm.pdf(out, 0.8 * origin[:, None], 0.3) @ (weight * f(out)))
-
-    inner = np.linalg.solve(np.eye(nodes) - norm.pdf(x, 0.8 * x[:, None], 0.3) * w, outside(x))
-    origin = np.array([start])
-    return float((norm.pdf(x, 0.8 * origin[:, None], 0.3) * w @ inner + outside(origin))[0])
-
-
-@pytest.mark.parametrize("start", [0.3, 0.97])
-def test_where_a_chain_lands(start: float) -> None:
-    """The first step outside goes beyond the edge, by about 0.58 of a step."""
-    op = TransitionOperator(fp.Grid(x=(-3, 3, 301)), autoregressive)
-    law = op.hitting_law("abs(x) < 1", x0={"x": start})
-    assert law.probabilities.sum() == pytest.approx(1, abs=1e-10)
-    assert law.probabilities.min() > 0
-    assert (np.abs(law.points) > 1).all()
-    for text, f in (("x", lambda x: x), ("x**2", lambda x: x**2)):
-        got, exact = law.mean(text), landing(start, f)
-        assert abs(got.value - exact) < got.error + 1e-9 < 2e-3
-    for text, g in (("x > 0", lambda x: 1.0 * (x > 0)), ("x > 1.15", lambda x: 1.0 * (x > 1.15))):
-        got, exact = law.probability(text), landing(start, g)
-        assert abs(got.value - exact) < 1.5 * got.error + 1e-3 * exact
-        assert got.error < 0.02 * exact
-    assert law.density("x").masses.sum() == pytest.approx(1, abs=1e-10)
-    assert law.density("x").masses[np.abs(op.grid["x"].centres) < 0.97].max() == 0.0
-
-
-def test_a_chain_in_the_plane() -> None:
-    """Two independent coordinates; y never matters."""
-
-    def step(x: Array) -> Step:
-        return Step((-0.2 * x)[:, None, :], np.ones(1), np.tile(np.diag([0.09, 0.04]), (len(x), 1, 1)))
-
-    op = TransitionOperator(fp.Grid(x=(-2.8, 2.8, 72), y=(-1.6, 1.6, 48)), step)
-    law = op.hitting_law("abs(x) < 1", x0={"x": 0.3, "y": 0.1})
-    exact = landing(0.3, lambda x: x**2)
-    got = law.mean("x**2")
-    assert abs(got.value - exact) < got.error + 1e-3 < 0.03
-    assert got.status == "ok"
-    assert "density of exits" in law.plot().figure.axes[1].get_ylabel()
-    assert law.crowding() @ np.linalg.det(law.spread) == pytest.approx(1, abs=1e-9)
-
-
-# -- the valley, results, refusals ----------------------------------------------------------------------
 
 
 def test_the_valley_is_left_on_both_sides_alike() -> None:

@@ -12,17 +12,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.integrate import cumulative_simpson, simpson
-from scipy.stats import norm
 
 import fokkerplanck as fp
-from fokkerplanck.operators.transition import Step, TransitionOperator
-from tests.exact import X, Y, double_well, ornstein_uhlenbeck, recipe, valley
+from tests.exact import X, Y, double_well, ornstein_uhlenbeck, recipe, rotated, valley, well
 
 Array = NDArray[np.float64]
-
-
-def well(x: Array) -> Array:
-    return np.asarray(x**4 / 4 - x**2 / 2)
 
 
 def along_a_line(
@@ -179,91 +173,6 @@ def test_a_turned_product(barrier: float, box: float, bound: float) -> None:
     ).value == pytest.approx(1, abs=2e-4)
 
 
-def rotated(noise: float, a: float) -> fp.SDE:
-    """b = -(1 + aJ) grad V: the law of a = 0, with a current that speeds up exchange."""
-    return fp.SDE(
-        variables=("x", "y"),
-        drift=["-(x**3 - x) + a*y", "-y - a*(x**3 - x)"],
-        diffusion="D",
-        constants={"D": noise, "a": a},
-    )
-
-
-def rotated_rate(noise: float, a: float, edge: float, nodes: int = 60, modes: int = 30) -> float:
-    """From x < -edge to x > edge, by Chebyshev in x and Hermite in y.
-
-    The committor backwards is the one forwards at -x, so that on x = 0 the current needs only the latter.
-    """
-    k = np.arange(nodes + 1)
-    x = np.cos(np.pi * k / nodes)
-    c = np.where((k == 0) | (k == nodes), 2.0, 1.0) * (-1.0) ** k
-    d = np.outer(c, 1 / c) / (x[:, None] - x + np.eye(nodes + 1))
-    d = (d - np.diag(d.sum(axis=1))) / edge
-    x = x * edge
-    slope, n1 = x**3 - x, nodes + 1
-    full, right = np.zeros((n1 * modes, n1 * modes)), np.zeros(n1 * modes)
-    for n in range(modes):
-        rows = slice(n * n1, (n + 1) * n1)
-        full[rows, rows] = noise * d @ d - slope[:, None] * d - n * np.eye(n1)
-        if n > 0:
-            full[rows, (n - 1) * n1 : n * n1] = a * np.sqrt(noise * n) * d
-        if n < modes - 1:
-            up = a * np.sqrt(noise * (n + 1)) * d - a * np.sqrt((n + 1) / noise) * np.diag(slope)
-            full[rows, (n + 1) * n1 : (n + 2) * n1] = up
-        for end in (n * n1, n * n1 + nodes):
-            full[end] = 0.0
-            full[end, end] = 1.0
-    right[0] = 1.0
-    q = np.linalg.solve(full, right).reshape(modes, n1)
-    t, w = np.polynomial.hermite_e.hermegauss(3 * modes)
-    h = np.ones((modes, len(t)))
-    h[1] = t
-    for n in range(1, modes - 1):
-        h[n + 1] = (t * h[n] - np.sqrt(n) * h[n - 1]) / np.sqrt(n + 1)
-    value, derivative = q[:, nodes // 2] @ h, (d @ q.T)[nodes // 2] @ h
-    s = np.linspace(-2.5, 2.5, 100_001)
-    held = np.exp(well(s).min() / noise) / simpson(np.exp((well(s).min() - well(s)) / noise), x=s)
-    flow = value**2 * a * np.sqrt(noise) * t + 2 * value * noise * derivative
-    return float(held * (w / w.sum()) @ flow)
-
-
-@pytest.mark.parametrize(("a", "bound"), [(0.0, 1e-5), (1.0, 3e-5), (-1.0, 3e-5), (3.0, 4e-3)])
-def test_rotation_without_detailed_balance(a: float, bound: float) -> None:
-    rate = rotated_rate(0.1, a, 0.8)
-    assert rate > 1.2 * rotated_rate(0.1, 0.0, 0.8) or a == 0
-    gen = rotated(0.1, a).generator(fp.Grid(x=(-2.3, 2.3, 128), y=(-2.1, 2.1, 128)))
-    paths = gen.reactive_current("x < -0.8", "x > 0.8")
-    assert abs(paths.rate.value / rate - 1) < bound
-    assert abs(paths.rate.value - rate) < paths.rate.error < 0.05 * rate
-    assert paths.info["arriving"] == pytest.approx(paths.totals.rate, rel=1e-9)
-    # Through every line x = const between the regions goes the same current: links here follow the axes.
-    x, dy = paths.grid["x"].centres, paths.grid["y"].spacing
-    through = paths.values[np.abs(x) < 0.75, :, 0].sum(axis=1) * dy
-    np.testing.assert_allclose(through, paths.totals.rate, rtol=1e-9)
-    # One that was in the source last is so half of the time, by symmetry.
-    assert paths.totals.from_source == pytest.approx(0.5, abs=1e-6)
-
-
-def test_rotation_is_second_order() -> None:
-    rate, cells = rotated_rate(0.1, 1.0, 0.8), (50, 83, 130)
-    found = []
-    for n in cells:
-        gen = rotated(0.1, 1.0).generator(fp.Grid(x=(-2.3, 2.31, n), y=(-2.1, 2.1, n)))
-        found.append(gen.reactive_current("x < -0.8", "x > 0.8").totals.rate / rate - 1)
-    assert -2.15 < np.polyfit(np.log(cells), np.log(found), 1)[0] < -1.85
-
-
-def test_rotation_over_a_high_barrier() -> None:
-    """A barrier of 25, without a potential to lean on: a rate of 2e-12. The grid adds so much diffusion that
-    its own rate is twice as large; the logarithm is still of clean second order."""
-    rate = rotated_rate(0.01, 1.0, 0.8)
-    assert 2.1e-12 < rate < 2.2e-12
-    gen = rotated(0.01, 1.0).generator(fp.Grid(x=(-1.8, 1.8, 200), y=(-1.2, 1.2, 200)))
-    got = gen.reactive_current("x < -0.8", "x > 0.8").rate
-    assert abs(got.value / rate - 1) < 0.02
-    assert abs(got.value - rate) < got.error < 0.5 * rate
-
-
 @settings(max_examples=10, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(
     angle=st.floats(0, 3.14),
@@ -315,76 +224,6 @@ def test_the_valley_has_two_ways_round() -> None:
 
 
 # -- in steps -------------------------------------------------------------------------------------------
-
-
-def kicked(eta: float, spread: float) -> Callable[[Array], Step]:
-    def step(x: Array) -> Step:
-        move = np.zeros_like(x)
-        move[:, 0] = eta * (x[:, 0] - x[:, 0] ** 3)
-        move[:, 1:] = -0.5 * x[:, 1:]
-        noise = np.diag([spread**2, 0.04][: x.shape[1]])
-        return Step(move[:, None, :], np.ones(1), np.tile(noise, (len(x), 1, 1)))
-
-    return step
-
-
-def integral_equation(
-    eta: float, spread: float, a: float, b: float, box: float
-) -> tuple[float, float, float]:
-    """Rate, share on the way and share since the source of the chain, by Gauss-Legendre nodes in pieces."""
-    t, w = np.polynomial.legendre.leggauss(120)
-    pieces = [(-box, a), (a, b), (b, box)]
-    x = np.concatenate([0.5 * (u + v + (v - u) * t) for u, v in pieces])
-    weight = np.concatenate([0.5 * (v - u) * w for u, v in pieces])
-    source, between, target = (np.repeat(np.arange(3), len(t)) == k for k in range(3))
-    kernel = norm.pdf(x, (x + eta * (x - x**3))[:, None], spread) * weight
-    kernel /= kernel.sum(axis=1, keepdims=True)
-    balance, one = (np.eye(len(x)) - kernel).T, np.zeros(len(x))
-    balance[0], one[0] = 1.0, 1.0
-    p = np.linalg.solve(balance, one)
-    inner = np.eye(len(t)) - kernel[np.ix_(between, between)]
-    q = np.where(target, 1.0, 0.0)
-    q[between] = np.linalg.solve(inner, kernel[np.ix_(between, target)].sum(axis=1))
-    m = np.linalg.solve(inner.T, p[source] @ kernel[np.ix_(source, between)])
-    return float(p[source] @ (kernel[source] @ q)), float(m @ q[between]), float(p[source].sum() + m.sum())
-
-
-@pytest.mark.parametrize(("a", "b"), [(-0.9, 0.8), (-0.31, 0.17)])
-def test_rates_of_a_chain(a: float, b: float) -> None:
-    """The second gap is three steps wide: some jump it at once."""
-    rate, reactive, source = integral_equation(0.1, 0.15, a, b, 2.6)
-    op = TransitionOperator(fp.Grid(x=(-2.6, 2.6, 201)), kicked(0.1, 0.15))
-    paths = op.reactive_current(f"x < {a}", f"x > {b}")
-    for got, exact in (
-        (paths.rate, rate),
-        (paths.probability, reactive),
-        (paths.rate_constant, rate / source),
-    ):
-        assert abs(got.value - exact) < got.error < 3e-3 * exact
-        assert abs(got.value / exact - 1) < 5e-4
-    assert paths.rate.unit == "1/steps"
-    assert paths.info["arriving"] == pytest.approx(paths.totals.rate, rel=1e-10)
-    assert paths.status == "ok"
-
-
-def test_a_chain_over_a_high_barrier_and_in_the_plane() -> None:
-    """Rates of 1e-12 a step; a second coordinate that does not matter, does not."""
-    rate, *_ = integral_equation(0.05, 0.034, -0.9, 0.7, 1.7)
-    flat = TransitionOperator(fp.Grid(x=(-1.7, 1.7, 200)), kicked(0.05, 0.034))
-    got = flat.reactive_current("x < -0.9", "x > 0.7").rate
-    assert rate < 1e-9
-    assert abs(got.value / rate - 1) < 2e-3
-    assert abs(got.value - rate) < got.error < 0.02 * rate
-    a = integral_equation(0.1, 0.15, -0.9, 0.8, 2.6)[0]
-    wide = TransitionOperator(fp.Grid(x=(-2.2, 2.2, 60), y=(-1.4, 1.4, 24)), kicked(0.1, 0.15))
-    paths = wide.reactive_current("x < -0.9", "x > 0.8")
-    assert abs(paths.rate.value - a) < paths.rate.error < 0.03 * a
-    middle = np.abs(paths.grid["x"].centres) < 0.1
-    through = paths.values[middle, :, 0].sum(axis=1) * paths.grid["y"].spacing
-    np.testing.assert_allclose(through, a, rtol=0.02)
-
-
-# -- results and refusals -------------------------------------------------------------------------------
 
 
 def test_tables_and_pictures() -> None:
