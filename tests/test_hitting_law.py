@@ -203,7 +203,7 @@ def test_the_valley_is_left_on_both_sides_alike() -> None:
     assert 1 < law.mean("y**2").value / (0.05 / (20 * np.exp(-0.25))) < 1.06
     other = gen.hitting_law("cos(x) > -0.5", x0={"x": 1.0, "y": 0}).probability("sin(x) > 0")
     q = gen.committor("cos(x) < -0.5 and sin(x) < 0", "cos(x) < -0.5 and sin(x) > 0").at(x=1.0, y=0)
-    assert other.value == pytest.approx(q.value, rel=1e-6)
+    assert other.value == pytest.approx(q.value, rel=1e-5)  # extrapolated in different ways
 
 
 def test_pictures_and_tables() -> None:
