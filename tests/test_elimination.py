@@ -249,5 +249,5 @@ def test_parts_that_do_not_reach_each_other() -> None:
 
 def test_too_many_numbers_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elimination, "LARGEST", 1000)
-    with pytest.raises(SolverError, match=r"400 cells would hold .* numbers"):
+    with pytest.raises(SolverError, match=r"400 cells takes .* numbers in memory"):
         Elimination(chain((20, 20), np.random.default_rng(0)), np.ones(400), cells(20, 20))

@@ -20,6 +20,7 @@ Index = NDArray[np.int64]
 Index32 = NDArray[np.int32]
 
 PANEL = 8  # pivots eliminated at once: eight rates stay in registers
+STRIP = 16  # rows in one parallel task
 TILE = 256  # columns: eight rows of them fit in the first-level cache
 
 
@@ -134,8 +135,10 @@ def _front(
     upper: Array,
     below: Array,
     blocks: Array,
+    large: int,
 ) -> int:
-    """Assemble front t from its links, its killing and its children, and eliminate the pivots."""
+    """Assemble front t from its links, its killing and its children, and eliminate its pivots if it has fewer
+    than `large` of them."""
     first, width, b = fronts[t, FIRST], _width(fronts[t]), fronts[t, EDGE_STOP] - fronts[t, EDGE]
     s = fronts[t, STOP] - first
     rows = _matrix(upper, fronts[t, UPPER], s, width)
@@ -154,7 +157,7 @@ def _front(
             there = slot[fronts[child, EDGE] : fronts[child, EDGE_STOP]]
             given = _matrix(below, fronts[child, BLOCK], there.size, _width(fronts[child]))
             _extend(given, there, rows, block)
-    k = _eliminate(rows)
+    k = -1 if s >= large else _eliminate(rows)
     return k if k < 0 else int(first + k)
 
 
@@ -190,8 +193,9 @@ def eliminate(
     below: Array,
     blocks: Array,
     stuck: Index,
+    large: int,
 ) -> None:
-    """Eliminate the pivots of the fronts begin:end, which are a level.
+    """Eliminate the pivots of the fronts begin:end, which are a level; only assemble those with `large` ones.
 
     First the rows of the pivots, a front a task; then those of the edges, in ``strips`` (front, first edge,
     last edge). Links are given both ways: ``out`` of the cell whose row it is, ``into`` that cell. `below`
@@ -199,9 +203,26 @@ def eliminate(
     ``stuck`` becomes the place of the first pivot of a front that nothing leads out of, or -1.
     """
     for t in numba.prange(begin, end):
-        stuck[t] = _front(t, fronts, cells, pointer, place, slot, out, into, killing, upper, below, blocks)
+        stuck[t] = _front(
+            t, fronts, cells, pointer, place, slot, out, into, killing, upper, below, blocks, large
+        )
     for i in numba.prange(strips.shape[0]):
         _strip(fronts[strips[i, 0]], strips[i, 1], strips[i, 2], upper, lower, blocks)
+
+
+@serial
+def pivots(rows: Array) -> int:
+    """Eliminate pivots from their own rows; the first that nothing leads out of, or -1."""
+    return int(_eliminate(rows))
+
+
+@parallel
+def multipliers(rows: Array, square: Array) -> None:
+    """Make multipliers (m, p) of the rates of rows into pivots whose own rates are `square` (p, p)."""
+    for strip in numba.prange((rows.shape[0] + STRIP - 1) // STRIP):
+        part = rows[strip * STRIP : (strip + 1) * STRIP]
+        for k0 in range(0, square.shape[0], PANEL):
+            _redirect(part, part.shape[0], square, k0, min(k0 + PANEL, square.shape[0]))
 
 
 @serial

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-UNSURE = 1e-3  # relative error of a time that is flagged
+UNSURE = 1e-3  # relative error that is flagged
 CERTAIN = 1e-3  # variance, in units of the squared mean, below which it is not taken from the second moment
 
 
@@ -25,7 +25,7 @@ def exit_time(op: MarkovOperator, level: Level | None) -> Field:
 
     def solve(op: MarkovOperator) -> tuple[Array, str]:
         r, t = _mean_times(op, level)
-        return op._scatter(r.cells, t), _reliability(r, t)
+        return op._scatter(r.cells, t), _reliability(r)
 
     return op._field(solve, "mean exit time", op.unit, _nothing_outside(level))
 
@@ -35,7 +35,8 @@ def exit_variance(op: MarkovOperator, level: Level | None) -> Field:
 
     def solve(op: MarkovOperator) -> tuple[Array, str]:
         r, t = _mean_times(op, level)
-        return op._scatter(r.cells, _variance(r, t, op.tick)), _reliability(r, t)
+        variance = _variance(r, t, op.tick)
+        return op._scatter(r.cells, variance), _reliability(r)
 
     # What upwinding adds stands in an exponent; of a time that is nearly certain it is a summand.
     positive = op.order == 1
@@ -54,7 +55,7 @@ def committor(op: MarkovOperator, source: Level, target: Level) -> Field:
     def solve(op: MarkovOperator) -> tuple[Array, str]:
         r = restriction(op, between, sink, ("the source", "the target"))
         q = r.chain.solver.backward(r.killing[:, 1])
-        return op._scatter(r.cells, q), "ok"
+        return op._scatter(r.cells, q), _reliability(r)
 
     def known(x: Array) -> Array:
         return np.where(target(x) > 0, 1.0, np.where(source(x) > 0, 0.0, np.nan))
@@ -98,14 +99,12 @@ def _nothing_outside(level: Level | None) -> Level:
     return lambda x: np.full(len(x), np.nan) if level is None else np.where(level(x) > 0, np.nan, 0.0)
 
 
-def _reliability(r: Restriction, t: Array) -> str:
-    """Since ``T`` solves ``A T = 1``, a residual of at most e changes no time by more than e of itself."""
-    if r.chain.solver.exact:
-        return "ok"
-    loss = float(np.abs(r.chain.matrix @ t - 1.0).max())
+def _reliability(r: Restriction) -> str:
+    """Whether rounding or the solver spoil what was solved for so far."""
+    loss = r.chain.solver.error
     if loss < UNSURE:
         return "ok"
     return (
-        f"the times are so long that rounding may change them by {min(loss, 1.0):.0%}: use fewer cells, so "
-        "that the chain can be eliminated"
+        f"values may be wrong by {min(loss, 1.0):.1%} of themselves, because rounding hides times so long, "
+        "or chances so small: use fewer cells, so that the chain can be eliminated"
     )

@@ -1,32 +1,34 @@
-r"""Mean times and probabilities on many cells: a killed Markov chain solved by multigrid.
+r"""Multigrid cycles for a killed Markov chain on many cells, with its matrix and with the transposed one.
 
 The slowest function of :math:`(Ax)_i = k_i x_i + \sum_j w_{ij}(x_i - x_j)` is nearly constant on every well,
-so aggregates whose correction is constant represent it however high the barrier is. A W-cycle over the
-aggregates of `hierarchy` preconditions GMRES on the rows divided by their diagonal: a small residual of these
-bounds the *relative* error of a mean exit time, which is the mean residual over the law before the exit.
+so aggregates whose correction is constant represent it however high the barrier is. What leaks out of an
+aggregate is the sum of what leaks out of its cells, never a difference, and the last states are eliminated
+without one. The cycle of the transposed matrix is the transpose of the cycle.
+Source of the aggregates: `fokkerplanck.solvers.hierarchy`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse import linalg
 
 from fokkerplanck._kernels import correction
+from fokkerplanck.solvers.elimination import Elimination
 from fokkerplanck.solvers.hierarchy import VISITS, Level, coarsen
-from fokkerplanck.solvers.linear import SolverError, matrix
+from fokkerplanck.solvers.linear import SolverError
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int32]
 
 FEW = 300  # states whose matrix is inverted
-RTOL = 1e-9  # of the residual
-ACCEPTED = 1e-6  # of the residual, where rounding allows no less
-RESTART, RESTARTS = 40, 5
 
 
 class Cycles:
-    """Solves ``A x = f`` with ``A = diag(row sums + killing) - links`` for functions x on the cells.
+    """Approximate inverses of ``A = diag(row sums + killing) - links`` and of its transpose.
 
     Parameters
     ----------
@@ -36,16 +38,14 @@ class Cycles:
     Raises
     ------
     SolverError
-        If cells are cut off from the rest, or the iteration does not converge.
+        If cells are cut off from the rest.
     """
 
     def __init__(self, links: sparse.csr_array, killing: Array):
-        self._a = matrix(links, killing).tocsr()
         start, index = links.indptr.astype(np.int32, copy=False), links.indices.astype(np.int32, copy=False)
-        self._levels = [Level(start, index, links.data, np.empty(killing.size))]
-        self._leaks = [killing]
+        levels, leak = [Level(start, index, links.data, np.empty(killing.size))], killing
         while True:
-            level, leak = self._levels[-1], self._leaks[-1]
+            level = levels[-1]
             correction.totals(level.start, level.flow, leak, level.outflow)
             if not level.outflow.min() > 0.0:
                 raise SolverError("some cells are cut off from the rest; use more cells")
@@ -54,41 +54,67 @@ class Cycles:
             coarse = coarsen(level)
             if level.aggregate is None or coarse.size > 0.9 * level.size:
                 raise SolverError("most cells exchange nothing with others; use more cells")
-            self._levels.append(coarse)
-            self._leaks.append(np.empty(coarse.size))
-            correction.pool(leak, level.aggregate, self._leaks[-1])
-        shape = (level.size, level.size)
-        flows = sparse.csr_array((level.flow, level.source, level.start), shape)
-        self._inverse = np.linalg.inv(np.diag(level.outflow) - flows.toarray())
+            levels.append(coarse)
+            pooled = np.empty(coarse.size)
+            correction.pool(leak, level.aggregate, pooled)
+            leak = pooled
+        # The order of elimination is of no importance here.
+        chain = Elimination(_matrix(level), leak, np.arange(level.size)[:, None])
+        self.backward = Side(levels, chain.backward(np.eye(level.size)), killing)
 
-    def backward(self, f: Array) -> Array:
-        """Solve for a function on the cells (n,), such as a mean exit time."""
-        diagonal = self._levels[0].outflow
-        scaled = sparse.diags_array(1.0 / diagonal) @ self._a
-        cycle = linalg.LinearOperator(
-            scaled.shape, matvec=lambda rest: self._cycle(0, diagonal * rest), dtype=np.float64
-        )
-        start, goal = self._cycle(0, f), f / diagonal
-        x, info = linalg.gmres(
-            scaled, goal, start, rtol=RTOL, atol=0.0, restart=RESTART, maxiter=RESTARTS, M=cycle
-        )
-        left = float(np.linalg.norm(goal - scaled @ x) / np.linalg.norm(goal))
-        if info != 0 and left > ACCEPTED:
-            raise SolverError(
-                f"multigrid stopped at a relative residual of {left:.1e}; take fewer cells, so that they can "
-                "be eliminated directly"
-            )
-        return np.asarray(x)
+    @cached_property
+    def forward(self) -> Side:
+        """The transposed matrix and its cycle."""
+        mirrored = []
+        for level in self.backward.levels:
+            w = _matrix(level).T.tocsr()
+            start, index = w.indptr.astype(np.int32, copy=False), w.indices.astype(np.int32, copy=False)
+            mirrored.append(Level(start, index, w.data, level.outflow, level.aggregate))
+        return Side(mirrored, np.ascontiguousarray(self.backward.inverse.T))
 
-    def _cycle(self, depth: int, f: Array) -> Array:
-        level = self._levels[depth]
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two matrices, and its cycle; the rows of A have a `leak`, those of its transpose none."""
+
+    levels: list[Level]
+    inverse: Array
+    leak: Array | None = None
+
+    @property
+    def diagonal(self) -> Array:
+        """The diagonal of the matrix."""
+        return self.levels[0].outflow
+
+    def rest(self, f: Array, x: Array) -> Array:
+        """``f - A x``."""
+        level, out = self.levels[0], np.empty(len(x))
+        if self.leak is None:
+            correction.imbalance(*level.graph, f, x, out)
+        else:
+            correction.defect(level.start, level.source, level.flow, self.leak, f, x, out)
+        return out
+
+    def scale(self, f: Array, x: Array) -> Array:
+        """Size of the solution near every cell: the larger of |x| and what its neighbours and f make it."""
+        out = np.empty(len(x))
+        correction.scale(*self.levels[0].graph, f, x, out)
+        return out
+
+    def cycle(self, f: Array, depth: int = 0) -> Array:
+        """About the solution x of ``A x = f``."""
+        level = self.levels[depth]
         if level.aggregate is None:
-            return np.asarray(self._inverse @ f)
-        x, rest = np.empty(level.size), np.empty(level.size)
-        pooled = np.empty(self._levels[depth + 1].size)
+            return np.asarray(self.inverse @ f)
+        x, pooled = np.empty(level.size), np.empty(self.levels[depth + 1].size)
         correction.first_sweep(*level.graph, f, x)
-        for _ in range(VISITS if depth else 1):
-            correction.rest(level.start, level.source, level.flow, self._leaks[depth], f, x, rest)
-            correction.pool(rest, level.aggregate, pooled)
-            correction.sweep_down(*level.graph, f, level.aggregate, self._cycle(depth + 1, pooled), x)
+        correction.first_rest(level.start, level.source, level.flow, x, level.aggregate, pooled)
+        for visit in range(VISITS if depth else 1):
+            if visit:
+                correction.rest(*level.graph, f, x, level.aggregate, pooled)
+            correction.sweep_down(*level.graph, f, level.aggregate, self.cycle(pooled, depth + 1), x)
         return x
+
+
+def _matrix(level: Level) -> sparse.csr_array:
+    return sparse.csr_array((level.flow, level.source, level.start), shape=(level.size, level.size))

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck._kernels import dissection as kernel
+from fokkerplanck.solvers.dense_front import LARGE
 
 Index = NDArray[np.int64]
 Index32 = NDArray[np.int32]
@@ -36,7 +38,7 @@ class Dissection:
     ``cells`` (n,) in the order of elimination, ``edge`` the places in that order of the edges of all fronts,
     ``slot`` where these lie in the parent's front, ``place`` (links,) where the far end of a link lies in the
     front of its near end, ``kept`` the lengths of the two arrays of factors,
-    ``largest`` the rows of the largest front.
+    ``largest`` the rows of the largest front, ``block`` the numbers handed up from a level at most.
     """
 
     cells: Index
@@ -46,19 +48,37 @@ class Dissection:
     place: Index32
     kept: tuple[int, int]
     largest: int
+    block: int
     _levels: Index
 
     def levels(self) -> Iterator[tuple[int, int, int, Index]]:
         """From the leaves up: first front, end, length of the blocks, strips (front, first, last edge)."""
         b = self.fronts[:, kernel.EDGE_STOP] - self.fronts[:, kernel.EDGE]
-        width = self.fronts[:, kernel.STOP] - self.fronts[:, kernel.FIRST] + b + 1
+        width = self.pivots + b + 1
         for end, begin in pairwise(self._levels[::-1]):
             size = b[begin:end]
-            count = -(-size // STRIP)
+            count = np.where(self.pivots[begin:end] < LARGE, -(-size // STRIP), 0)
             front = np.repeat(np.arange(begin, end), count)
             first = STRIP * (np.arange(front.size) - np.repeat(np.cumsum(count) - count, count))
             last = np.minimum(first + STRIP, b[front])
             yield int(begin), int(end), int(size @ width[begin:end]), np.column_stack((front, first, last))
+
+    @cached_property
+    def pivots(self) -> Index:
+        """Number of pivots of every front."""
+        return np.asarray(self.fronts[:, kernel.STOP] - self.fronts[:, kernel.FIRST])
+
+    @property
+    def numbers(self) -> int:
+        """Numbers in memory at once."""
+        return sum(self.kept) + 2 * self.block
+
+    @property
+    def products(self) -> float:
+        """Products to be taken."""
+        s = self.pivots.astype(float)
+        b = (self.fronts[:, kernel.EDGE_STOP] - self.fronts[:, kernel.EDGE]).astype(float)
+        return float((s**3 / 3 + s**2 * b + s * b**2).sum())
 
 
 def dissect(
@@ -75,11 +95,13 @@ def dissect(
     upper, lower = s * (s + b + 1), s * b
     fronts[:, kernel.UPPER] = np.cumsum(upper) - upper
     fronts[:, kernel.LOWER] = np.cumsum(lower) - lower
+    block = 0
     for begin, end in pairwise(levels):
         size = lower[begin:end] + b[begin:end] * (b[begin:end] + 1)
         fronts[begin:end, kernel.BLOCK] = np.cumsum(size) - size
+        block = max(block, int(size.sum()))
     kept = int(upper.sum()), int(lower.sum())
-    return Dissection(cells, fronts, edge, slot, place, kept, int((s + b).max()), levels)
+    return Dissection(cells, fronts, edge, slot, place, kept, int((s + b).max()), block, levels)
 
 
 def _normals(pointer: Index32, neighbour: Index32, position: Index) -> Index:

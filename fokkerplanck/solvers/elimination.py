@@ -22,20 +22,44 @@ Numer. Math. 65, 109 (1993); A. S. Alfa, J. Xue, Q. Ye, Math. Comp. 71, 217 (200
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from fokkerplanck._kernels import elimination as kernel
-from fokkerplanck.solvers.dissection import dissect
+from fokkerplanck._kernels.dissection import BLOCK, EDGE, EDGE_STOP, FIRST, LOWER, UPPER
+from fokkerplanck.solvers import dense_front
+from fokkerplanck.solvers.dense_front import LARGE
+from fokkerplanck.solvers.dissection import Dissection, dissect
 from fokkerplanck.solvers.linear import SolverError
 
 Array = NDArray[np.float64]
 
-LARGEST = 600_000_000  # numbers kept: 4.8 GB
+LARGEST = 600_000_000  # numbers in memory: 4.8 GB
 HEAVY = 1e100  # times the reference's mass: beyond it rates between the two might underflow
 ATTEMPTS = 4  # to find a reference
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Links of a chain both ways, rates ``out`` of the row's cell and ``into`` it, and an order of cells."""
+
+    pointer: NDArray[np.int32]
+    out: Array
+    into: Array
+    order: Dissection
+
+    @classmethod
+    def of(
+        cls, links: sparse.csr_array, position: NDArray[np.int64], reference: int | None = None
+    ) -> Pattern:
+        """The pattern of `links` (n, n) between cells at `position` (n, d)."""
+        both = sparse.csr_array(links + 1j * links.T)
+        pointer, neighbour = both.indptr.astype(np.int32), both.indices.astype(np.int32)
+        order = dissect(pointer, neighbour, np.ascontiguousarray(position, dtype=np.int64), reference)
+        return cls(pointer, both.data.real.copy(), both.data.imag.copy(), order)
 
 
 class Elimination:
@@ -51,6 +75,8 @@ class Elimination:
         Coordinates of the cells on the grid, in cells. They only serve to order them.
     reference : int, optional
         The cell to be eliminated last: for `stationary`, where that one has no way out.
+    pattern : Pattern, optional
+        `Pattern.of` these arguments, if that is known already.
 
     Attributes
     ----------
@@ -74,31 +100,33 @@ class Elimination:
         killing: Array,
         position: NDArray[np.int64],
         reference: int | None = None,
+        pattern: Pattern | None = None,
     ):
-        # One pattern for both directions: the rate out of the row's cell, and the rate into it.
-        both = sparse.csr_array(links + 1j * links.T)
-        pointer, neighbour = both.indptr.astype(np.int32), both.indices.astype(np.int32)
-        position = np.ascontiguousarray(position, dtype=np.int64)
-        order = dissect(pointer, neighbour, position, reference)
+        pattern = pattern or Pattern.of(links, position, reference)
+        order, pointer = pattern.order, pattern.pointer
         self.fill, self.front = sum(order.kept), order.largest
-        if self.fill > LARGEST:
+        if order.numbers > LARGEST:
             raise SolverError(
-                f"the factors of {position.shape[0]} cells would hold {self.fill:.1e} numbers; "
-                "use fewer cells or an iterative solver"
+                f"to eliminate {len(killing)} cells takes {order.numbers:.1e} numbers in memory, more than "
+                f"{LARGEST:.1e}; use fewer cells or an iterative solver"
             )
         self._order = order
         self._upper, self._lower = np.zeros(order.kept[0]), np.zeros(order.kept[1])
         killing = np.ascontiguousarray(killing, dtype=np.float64)
-        rates = both.data.real.copy(), both.data.imag.copy(), killing
+        rates = pattern.out, pattern.into, killing
         stuck = np.full(order.fronts.shape[0], -1)
-        below = np.zeros(0)
+        # Two arrays take turns: fresh memory costs more than clearing it.
+        below, blocks = np.empty(order.block), np.empty(order.block)
         for begin, end, size, strips in order.levels():
-            blocks = np.zeros(size)
+            below, blocks = blocks, below
+            blocks[:size] = 0.0
             kernel.eliminate(
                 begin, end, order.fronts, strips, order.cells, pointer, order.place, order.slot,
-                *rates, self._upper, self._lower, below, blocks, stuck,
+                *rates, self._upper, self._lower, below, blocks, stuck, LARGE,
             )  # fmt: skip
-            below = blocks
+            for t in range(begin, end):
+                if order.pivots[t] >= LARGE:
+                    self._eliminate(t, blocks, stuck)
         traps = stuck[(stuck >= 0) & (order.cells[stuck] != reference)]
         self.trap = int(order.cells[traps.min()]) if traps.size else None
         if self.trap is not None and reference is None:
@@ -117,6 +145,18 @@ class Elimination:
         last = np.zeros(self._order.cells.size)
         last[self._order.cells[-1]] = 1.0
         return self._solve(last, (kernel.lower_sweep_transposed,))
+
+    def _eliminate(self, t: int, blocks: Array, stuck: NDArray[np.int64]) -> None:
+        """Eliminate the pivots of the large front t."""
+        front = self._order.fronts[t]
+        s, b = self._order.pivots[t], front[EDGE_STOP] - front[EDGE]
+        width = s + b + 1
+        upper, lower, block = front[UPPER], front[LOWER], front[BLOCK]
+        rows = self._upper[upper : upper + s * width].reshape(s, width)
+        edges = blocks[block : block + b * width].reshape(b, width)
+        k = dense_front.eliminate(rows, edges)
+        stuck[t] = k if k < 0 else front[FIRST] + k
+        self._lower[lower : lower + b * s].reshape(b, s)[:] = edges[:, :s]
 
     def _solve(self, f: Array, sweeps: tuple[Callable[..., None], ...]) -> Array:
         f = np.asarray(f, dtype=np.float64)

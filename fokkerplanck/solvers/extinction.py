@@ -16,6 +16,8 @@ from fokkerplanck.solvers.linear import SolverError
 Array = NDArray[np.float64]
 
 TURNS = 200
+FIRST = 3  # turns after which it is seen how fast they converge
+VECTORS = 20  # solutions that Arnoldi's method takes at least
 RTOL, ATOL = 1e-12, 1e-9  # of the rate; of the masses in L1
 LOOSE = 1e3  # how much less is asked of a solver that is not exact
 
@@ -51,20 +53,23 @@ def survivors(chain: Chain) -> tuple[float, Array, Chain, int]:
 
 
 def _positive_mode(solve: Callable[[Array], Array], chain: Chain) -> Array:
-    """The positive eigenvector, summing to 1: Arnoldi's method comes near it, inverse iteration keeps it
-    positive and its small parts accurate."""
-    _, near = arnoldi(solve, chain.size, 1, "LM", 20)
-    p = np.abs(near[:, 0]) if near.size else np.ones(chain.size)
+    """The positive eigenvector, summing to 1, by inverse iteration, which keeps it positive and its small
+    parts accurate. Where another mode is nearly as slow, Arnoldi's method comes near it first."""
+    p = np.full(chain.size, 1.0 / chain.size)
     slack = 1.0 if chain.solver.exact else LOOSE
-    p /= p.sum()
-    time = 0.0
-    for _ in range(TURNS):
+    time, change, helped = 0.0, 1.0, False
+    for turn in range(TURNS):
         q = solve(p)
         time, before = float(q.sum()), time
         q /= time
-        if abs(time - before) <= slack * RTOL * time and np.abs(q - p).sum() <= slack * ATOL:
+        change, last = float(np.abs(q - p).sum()), change
+        if abs(time - before) <= slack * RTOL * time and change <= slack * ATOL:
             return q
         p = q
+        if turn >= FIRST and not helped and change > last * (slack * ATOL / change) ** (1.0 / VECTORS):
+            _, near = arnoldi(solve, chain.size, 1, "LM", VECTORS)
+            p, helped = np.abs(near[:, 0]) if near.size else p, True
+            p /= p.sum()
     raise SolverError(
         f"the quasi-stationary law did not settle in {TURNS} inverse iterations: two laws are equally slow"
     )

@@ -1,31 +1,25 @@
-"""Linear systems of a killed Markov chain, by elimination of its states or, if that is too much, nearly."""
+"""Linear systems of a killed Markov chain: eliminated where that is affordable, else by multigrid."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse import linalg
 
-from fokkerplanck.solvers.elimination import Elimination
-from fokkerplanck.solvers.linear import Factored, SolverError, matrix
+from fokkerplanck.solvers.companion import WithCompanion
+from fokkerplanck.solvers.elimination import LARGEST, Elimination, Pattern
+from fokkerplanck.solvers.iteration import Iteration
+from fokkerplanck.solvers.linear import Factored, Killed, SolverError, matrix
 
 Array = NDArray[np.float64]
 
-Killed = tuple[sparse.csr_array, Array]  # links (n, n) and killing (n,)
-Side = Literal["backward", "forward"]
-
-FEW = 4000  # cells up to which a chain of wide rows is eliminated at once
-MANY = 10_000_000  # links up to which that is affordable
-TRIES = 3  # solutions by GMRES before it pays
-RTOL = 1e-10  # of GMRES, relative to the right-hand side
-ACCEPTED = 1e-8  # where there is no other way
+AT_ONCE = 50_000  # products a link that elimination may cost to be done at once
+CYCLE = 250  # products a link in the time of a multigrid cycle
 
 
 @dataclass(frozen=True)
@@ -79,13 +73,23 @@ def _within(links: sparse.csr_array, killing: Array, keep: NDArray[np.int64]) ->
     return rows[:, keep].tocsr(), killing[keep] + np.asarray(rows[:, lost].sum(axis=1)).ravel()
 
 
+class Solver(Protocol):
+    """What solves ``A x = f`` and ``A' x = f``."""
+
+    def backward(self, f: Array) -> Array:
+        """Solve for a function."""
+
+    def forward(self, f: Array) -> Array:
+        """Solve for a density."""
+
+
 class KilledSolver:
     """Solves ``A x = f`` (`backward`: functions) and ``A' x = f`` (`forward`: densities) of a `Chain`.
 
-    The chain is eliminated. One with wide rows and a companion G is first tried with GMRES, preconditioned by
-    ``G^-1 + 0.6``: a mode that G damps at the rate g the chain damps by ``1 - exp(-g)`` a step, whose inverse
-    that is to within a third, from g = 0 to infinity. It is eliminated, unless it is too large, once that
-    does not converge or many solutions are wanted.
+    The chain is eliminated, which is exact, where that is affordable. Where it is far more work than a
+    solution by multigrid (in three dimensions, from some 40 cells an axis on) some solutions are found that
+    way; the chain is eliminated once that fails, or has cost as much, unless there is no memory for it.
+    Chains with wide rows and a companion: see `WithCompanion`.
     """
 
     def __init__(
@@ -95,62 +99,94 @@ class KilledSolver:
         companion: Killed | None = None,
         position: NDArray[np.int64] | None = None,
     ):
-        self._chain, self._companion, self._position = (links, killing), companion, position
-        self._too_large = position is None or links.nnz > MANY
-        few = companion is None or (len(killing) <= FEW and not self._too_large)
-        self._tries = 0 if few else sys.maxsize if self._too_large else TRIES
+        chain = (links, killing)
+        self._way: WithCompanion | _Narrow | _Direct
+        if companion is not None:
+            self._way = WithCompanion(chain, companion, position)
+        else:
+            self._way = _Direct(chain) if position is None else _Narrow(chain, position)
+
+    @property
+    def error(self) -> float:
+        """Bound of the relative error of the solutions so far, where f >= 0; 0 if cells are eliminated."""
+        return self._way.error
 
     @property
     def exact(self) -> bool:
-        """Whether every component is accurate to rounding (for f >= 0), however long the times are."""
-        return self._tries == 0 and self._position is not None
+        """Whether the next solution is by elimination: accurate to rounding, however long the times are."""
+        return self._way.exact
 
     def backward(self, f: Array) -> Array:
         """Solve for a function on the cells, such as a mean exit time."""
-        return self._solve(f, "backward")
+        return self._way.backward(f)
 
     def forward(self, f: Array) -> Array:
         """Solve for a density on the cells."""
-        return self._solve(f, "forward")
+        return self._way.forward(f)
 
-    def _solve(self, f: Array, side: Side) -> Array:
-        if self._tries:
-            self._tries -= 1
-            a = self._matrix if side == "backward" else self._transposed
-            x, residual = _gmres(a, getattr(self._near, side), f)
-            if residual <= (ACCEPTED if self._too_large else RTOL):
+
+class _Direct:
+    """By the usual factors, which subtract."""
+
+    error, exact = 0.0, False
+
+    def __init__(self, chain: Killed):
+        self._factored = Factored(*chain)
+        self.backward, self.forward = self._factored.backward, self._factored.forward
+
+
+class _Narrow:
+    """Elimination, or multigrid."""
+
+    def __init__(self, chain: Killed, position: NDArray[np.int64]):
+        self._chain, self._position, self._failed = chain, position, False
+        self.error = 0.0
+
+    @property
+    def exact(self) -> bool:
+        return not self._iterates
+
+    def backward(self, f: Array) -> Array:
+        return self._solve(f, lambda s: s.backward)
+
+    def forward(self, f: Array) -> Array:
+        return self._solve(f, lambda s: s.forward)
+
+    def _solve(self, f: Array, side: Callable[[Solver], Callable[[Array], Array]]) -> Array:
+        if self._iterates:
+            try:
+                x = side(self._iteration)(f)
+                self.error = self._iteration.error
                 return x
-            if self._too_large:
-                raise SolverError(f"GMRES stopped at a relative residual of {residual:.1e}; use fewer cells")
-            self._tries = 0
-        return np.asarray(getattr(self._direct, side)(f))
+            except SolverError:
+                if not self._affordable:
+                    raise
+                self._failed = True
+        return side(self._direct)(f)
+
+    @property
+    def _iterates(self) -> bool:
+        """Whether the next solution is by multigrid."""
+        if self._failed or not self._affordable:
+            return not self._failed
+        links, products = self._chain[0].nnz, self._pattern.order.products
+        return bool(products > AT_ONCE * links and self._iteration.cycles * CYCLE * links < products)
 
     @cached_property
-    def _direct(self) -> Factored | Elimination:
-        return _direct(*self._chain, self._position)
+    def _affordable(self) -> bool:
+        """Whether there is memory to eliminate the chain."""
+        # A cut in two has about so many cells at least, and all of these are linked when they are eliminated.
+        cut = len(self._position) / (np.ptp(self._position, axis=0).max() + 1)
+        return bool(cut**2 <= LARGEST and self._pattern.order.numbers <= LARGEST)
 
     @cached_property
-    def _near(self) -> Factored | Elimination:
-        return _direct(*(self._companion or self._chain), self._position)
+    def _pattern(self) -> Pattern:
+        return Pattern.of(self._chain[0], self._position)
 
     @cached_property
-    def _matrix(self) -> sparse.csr_array:
-        return matrix(*self._chain).tocsr()
+    def _direct(self) -> Elimination:
+        return Elimination(*self._chain, self._position, pattern=self._pattern)
 
     @cached_property
-    def _transposed(self) -> sparse.csr_array:
-        return self._matrix.T.tocsr()
-
-
-def _direct(
-    links: sparse.csr_array, killing: Array, position: NDArray[np.int64] | None
-) -> Factored | Elimination:
-    return Factored(links, killing) if position is None else Elimination(links, killing, position)
-
-
-def _gmres(a: sparse.csr_array, approximately: Callable[[Array], Array], f: Array) -> tuple[Array, float]:
-    """Solution and relative residual."""
-    inverse = linalg.LinearOperator(a.shape, matvec=lambda r: approximately(r) + 0.6 * r, dtype=np.float64)
-    start = approximately(f)
-    x, info = linalg.gmres(a, f, x0=start, rtol=RTOL, atol=0.0, M=inverse, restart=60, maxiter=3)
-    return np.asarray(x), 0.0 if info == 0 else float(np.linalg.norm(f - a @ x) / np.linalg.norm(f))
+    def _iteration(self) -> Iteration:
+        return Iteration(*self._chain)

@@ -11,6 +11,8 @@ from fokkerplanck.estimate import NotValidHere
 
 Array = NDArray[np.float64]
 
+Killed = tuple[sparse.csr_array, Array]  # links (n, n) and killing (n,)
+
 
 class SolverError(NotValidHere):
     """A linear solve that did not reach its tolerance."""
