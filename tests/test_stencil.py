@@ -238,6 +238,7 @@ CROSSED = {
     "two decays": ((["-x", "-2*y"], [["1", "1"], ["1", "1"]]), 1),
     "a velocity": ((["y", "-y - x**3"], ["0", "1 + x**2"]), 1),
     "a driven coordinate": ((["-x", "-y + x"], ["1", "0"]), 1),
+    "a velocity that turns round": ((["-x", "(x - 1/32)**2 - y"], ["1", "0"]), 1),
     "a chain": ((["y", "-x - y + z", "-z"], ["0", "0", "1"]), 1),
 }
 
@@ -258,6 +259,17 @@ def build(drift: list[str], diffusion: list[object], cells: int) -> Generator:
 def test_surfaces_that_cannot_be_crossed(case: str, cells: int) -> None:
     with pytest.raises(NotValidHere, match="noise vanishes across a surface through x = "):
         build(*COLLAPSES[case], cells)
+
+
+def test_rounding_of_a_singular_tensor_is_no_surface() -> None:
+    """Noise along a direction that turns, by numbers: the smallest eigenvalue is -1e-17 here and 1e-17 there."""
+
+    def coefficients(x: Array) -> tuple[Array, Array]:
+        angle = 1.2 + 0.5 * np.sin(x @ [0.7, -0.4])
+        n = np.stack([np.cos(angle), np.sin(angle)], axis=1) * np.exp(0.3 * np.sin(x @ [-0.4, 1.1]))[:, None]
+        return x @ np.array([[-1.0, 1.0], [-1.0, -1.0]]), n[:, :, None] * n[:, None, :]
+
+    assert Generator(fp.Grid(x=(-6, 6, 48), y=(-6, 6, 48)), coefficients).order == 1
 
 
 @pytest.mark.parametrize("cells", [20, 21])

@@ -29,6 +29,7 @@ MOST = 512  # places that are looked at closely
 STEP = 1e-2  # of difference quotients
 NOTHING = 1e-2  # what is smaller than this part of its change over a step is zero
 SAMPLES = {1: 512, 2: 96, 3: 32}  # cells an axis on which a singular domain is searched, whatever the grid
+FLAT = 1e-6  # part of the largest slope of a quantity along which it does not change
 UNMOVED = 1e-6  # part of the noise below which it does not move a quantity
 NEWTON = 4
 
@@ -89,7 +90,22 @@ def check_collapse(grid: Grid, coefficients: Coefficients) -> None:
     slope = np.stack([np.gradient(across, axis=k).reshape(c.shape) for k in range(grid.ndim)], axis=2)
     within = (np.abs(c) <= 0.5 * np.abs(slope).sum(axis=2)).all(axis=1)
     near = (rank < grid.ndim) & within & (_moved(slope, d) < 0.1)
-    x = x[near][:MOST]
+    x, closed = _settled(place, x[near][:MOST])
+    x = x[closed]
+    if not len(x):
+        return
+    # A surface is closed all along, not where it only touches the direction of the noise.
+    size, right = np.linalg.svd(place.slopes(x)[0].mean(axis=0))[1:]
+    tangents = right * (size <= FLAT * size[:, :1])[:, :, None] * place.spacing
+    all_along = np.ones(len(x), dtype=bool)
+    for step in np.moveaxis(np.concatenate([tangents, -tangents], axis=1), 1, 0):
+        all_along &= _settled(place, x + step)[1]
+    if all_along.any():
+        _refuse(grid, x[all_along][0])
+
+
+def _settled(place: _Place, x: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """The nearest points (m, d) to x where c vanishes, and whether nothing moves it there."""
     for _ in range(NEWTON):
         c, _, rank = place.outside_range(x)
         x = x - np.clip(_step_to_zero(c, place.slopes(x)[0].mean(axis=0), rank), -1.0, 1.0) * place.spacing
@@ -97,9 +113,7 @@ def check_collapse(grid: Grid, coefficients: Coefficients) -> None:
     (ahead, behind), same = place.slopes(x)
     size = np.abs(ahead).sum(axis=(1, 2)) + np.abs(behind).sum(axis=(1, 2))
     unmoved = np.maximum(_moved(ahead, d), _moved(behind, d)) <= UNMOVED
-    closed = same & unmoved & (np.abs(c).sum(axis=1) <= NOTHING * size)
-    if closed.any():
-        _refuse(grid, x[closed][0])
+    return x, np.asarray(same & unmoved & (np.abs(c).sum(axis=1) <= NOTHING * size))
 
 
 def _step_to_zero(c: Array, slope: Array, rank: NDArray[np.intp]) -> Array:

@@ -97,7 +97,9 @@ class Generator(MarkovOperator):
 
         self._u = None if potential is None else potential(grid)
         found = rates(grid, looked_at, self._u)
-        vanishes = noise_vanishes(grid, coefficients, survey.smallest)
+        # Where D is singular anyway its smallest eigenvalue is rounding.
+        smallest = np.where(survey.singular, 0.0, survey.smallest)
+        vanishes = noise_vanishes(grid, coefficients, smallest)
         if survey.singular.any():
             check_collapse(grid, coefficients)
         if self._u is not None and (vanishes or survey.singular.any()):
