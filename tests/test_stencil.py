@@ -195,7 +195,11 @@ def test_momentum_in_any_frame(angle: float, bound: float) -> None:
     got = gen.stationary().mean("x**2 + y**2")
     assert abs(got.value / exact - 1) < bound
     assert abs(got.value - exact) < got.error < 0.06 * exact
-    assert float(gen.added_diffusion.ravel() @ gen.stationary().masses) < 0.03
+    # What upwinding adds falls with the cells and is extrapolated; what shortening links adds is hardly there.
+    law = gen.stationary()
+    assert law.info["added_diffusion"] < 0.06
+    assert (law.info.widened or 0.0) < 0.01
+    assert "elongated" not in law.status
 
 
 def test_rate_of_inertial_escape() -> None:

@@ -29,6 +29,7 @@ SINGULAR = 1e-12  # an eigenvalue below this part of the largest is rounding
 TOLERATED = 0.25  # part of all upwinding that fitted links may spread before another way is sought
 STEEP = 4.0  # tilt below which fitted weights add less than there is
 CLEAR = 2.0  # how much more spreading by links that carry all the drift is worth what they are exact for
+VARIANCE = 12.0  # squared length of a box over the variance of a uniform law in it
 NO_NOISE = 1e12  # tilt beyond which a link has no noise to speak of
 
 
@@ -197,37 +198,51 @@ def added_share(
     tilt: Array,
     upwind: Array,
     share: Array,
+    widened: Array,
 ) -> None:
-    """Share (n,) of what links add, in what spreads along the principal axis of D where it is largest.
+    """Share (n,) of what links add, in what spreads along the principal axis of D where it is largest, and
+    the share ``widened`` (n,) of what shortening the links alone adds.
 
-    There spread D itself, the drift times the box, `cells` an axis, and what is added.
+    Along an axis spread D itself and drift b that changes as fast as D mixes across the box, `cells` an axis,
+    along another axis: at the rate r, by b^2/r.
     """
     d = len(spacing)
     pairs = d * (d + 1) // 2
     for chunk in prange((drift.shape[0] + CHUNK - 1) // CHUNK):
         a, vectors, values, u = np.empty((d, d)), np.empty((d, d)), np.empty(d), np.empty(d)
+        rates = np.empty(d)
         e, rho, z, rest = np.empty((pairs, d), np.int32), np.empty(pairs), np.empty(pairs), np.empty(d)
         for c in range(chunk * CHUNK, min(drift.shape[0], (chunk + 1) * CHUNK)):
             lattice_tensor(diffusion, c, spacing, a)
             eigen(a, values, vectors, spacing)
             e[:], rho[:], z[:], rest[:] = offset[c], weight[c], tilt[c], upwind[c]
-            share[c] = 0.0
+            share[c] = widened[c] = 0.0
             for i in range(d):
-                carried, second = 0.0, 0.0
                 box = 0.0
+                for j in range(d):
+                    box += abs(vectors[j, i]) * cells[j]
+                rates[i] = VARIANCE * max(values[i], 0.0) / box**2
+            for i in range(d):
+                carried, second, mixing = 0.0, 0.0, 0.0
                 for j in range(d):
                     u[j] = vectors[j, i]
                     carried += u[j] * drift[c, j] / spacing[j]
-                    box += abs(u[j]) * cells[j]
+                    if j != i:
+                        mixing = max(mixing, rates[j])
                 for k in range(pairs):
                     along = 0.0
                     for j in range(d):
                         along += e[k, j] * u[j]
                     second += rho[k] * along**2
                 physical = max(values[i], 0.0)
-                more = second - physical + added_along(u, e, rho, z, rest, spacing)
+                longer = second - physical
+                more = longer + added_along(u, e, rho, z, rest, spacing)
+                if mixing > 0.0:
+                    physical += carried**2 / mixing
                 if more > SINGULAR * values[0]:
-                    share[c] = max(share[c], more / (more + physical + abs(carried) * box))
+                    share[c] = max(share[c], more / (more + physical))
+                if longer > SINGULAR * values[0]:
+                    widened[c] = max(widened[c], longer / (longer + physical))
 
 
 @parallel

@@ -1,17 +1,14 @@
-"""Cells cut by the edge of a region: how much lies inside, and where its middle is."""
+"""Nodes and weights of cells for sums over a region, whose edge cuts some of them in two."""
 
 from __future__ import annotations
-
-import itertools
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.grid import Grid, Level
+from fokkerplanck.results._portions import portions
 
 Array = NDArray[np.float64]
-
-SAMPLES = {1: 64, 2: 16, 3: 6}  # sub-cells an axis; each is itself cut by a plane
 
 
 def split(grid: Grid, level: Level | None) -> tuple[Array, Array]:
@@ -25,24 +22,10 @@ def split(grid: Grid, level: Level | None) -> tuple[Array, Array]:
     if level is None:
         weight[:, 0] = 1.0
         return weight, node
-    points, h = grid.points(), grid.spacing
-    corners = itertools.product((-1, 0, 1), repeat=d)
-    signs = np.stack([level(points + 0.5 * h * np.array(c)) > 0 for c in corners])
-    parts = signs.all(axis=0), ~signs.any(axis=0)
-    for k, whole in enumerate(parts):
+    found = portions(grid, level)
+    for k, whole in enumerate((found.inside, found.outside)):
         weight[:, k] = whole + _face_correction(grid, whole.reshape(grid.shape)).ravel()
-    m = SAMPLES[d]
-    offsets = (np.arange(m) + 0.5) / m - 0.5
-    sub = np.array(list(itertools.product(offsets, repeat=d)))
-    for i in np.flatnonzero(~(parts[0] | parts[1])):
-        x = points[i] + sub * h
-        value = level(x)
-        rise = sum(np.abs(level(x + e) - level(x - e)) for e in np.eye(d) * h / (2 * m)) / 2
-        share = np.clip(0.5 + 0.5 * value / np.maximum(rise, 1e-300), 0.0, 1.0)
-        for k, w in enumerate((share, 1.0 - share)):
-            weight[i, k] = w.mean()
-            if w.sum() > 0:
-                node[i, k] = w @ sub / w.sum()
+    weight[found.cut], node[found.cut] = found.share, found.middle
     return weight, node
 
 

@@ -32,6 +32,7 @@ class Survey:
         self.smallest = np.empty(grid.size)
         self.singular = np.zeros(grid.size, dtype=bool)
         self._bounded = self._upwind = self._far_out = 0
+        self.widens = False  # whether D was widened somewhere to shorten links
 
     def look(self, cells: Index, drift: Array, diffusion: Array) -> None:
         """Refuse coefficients that are not finite and diffusion that is not positive semidefinite."""
@@ -53,6 +54,7 @@ class Survey:
     def count(self, links: Directions, cells: Index) -> None:
         """Note what links cells have."""
         kind = links.kind
+        self.widens |= bool((kind & tilt.BOUNDED).any())
         self._bounded += int(np.count_nonzero((kind & tilt.BOUNDED > 0) & ~self.singular[cells]))
         self._upwind += int(np.count_nonzero((kind & tilt.UPWIND > 0) | self.singular[cells]))
         self._far_out += self._leaving_far(links, cells)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.estimate import combine_status
+from fokkerplanck.estimate import combine_status, quietly
 from fokkerplanck.operators.edges import check_open_ends
 from fokkerplanck.operators.refinement import pooled, refined
-from fokkerplanck.results import Density
+from fokkerplanck.results import Density, Diagnostics
+from fokkerplanck.results.diagnostics import widening
 from fokkerplanck.solvers import elimination, multigrid, stationary
 from fokkerplanck.solvers.linear import SolverError
 from fokkerplanck.solvers.metastable import slowest_exchange
@@ -48,7 +49,12 @@ def density(op: MarkovOperator, solver: str | None = None) -> Density:
         raise ValueError(
             "an end of the box absorbs, so there is no stationary law; ask for quasi_stationary()"
         )
-    return on_one_grid(op, None if op.coarse is None else on_one_grid(op.coarse, None), solver)
+    if op.coarse is None:
+        return on_one_grid(op, None, solver)
+    last = op._coarsest
+    third = None if last is None else quietly(lambda: on_one_grid(last, None))
+    fine, wider = on_one_grid(op, on_one_grid(op.coarse, third), solver), op._wider
+    return replace(fine, wider=None if wider is None else quietly(lambda: on_one_grid(wider, None)))
 
 
 def on_one_grid(op: MarkovOperator, coarse: Density | None, solver: str | None = None) -> Density:
@@ -56,17 +62,21 @@ def on_one_grid(op: MarkovOperator, coarse: Density | None, solver: str | None =
     found = op._law if solver is None else law(op, solver)
     values = found.masses.reshape(op.grid.shape) / op.grid.cell_volume
     status, beyond = check_open_ends(op.grid, values, op.piles_up)
-    info = {
-        "solver": found.solver,
-        "solver_error": found.error,
-        "residual": stationary.residual(op.rates.links, found.masses),
-        "mass_beyond_open_ends": beyond,
-        "smallest": float(values.min()),
-        "mass_error": abs(float(found.masses.sum()) - 1.0),
-        "piled": int(op.piles_up),
-        "m_matrix": op.is_m_matrix,
-        "added_diffusion": _added(op, found.masses, coarse),
-    }
+    share = op._widened_share
+    widened = None if share is None else float(share.ravel() @ found.masses)
+    info = Diagnostics(
+        solver=found.solver,
+        solver_error=found.error,
+        residual=stationary.residual(op.rates.links, found.masses),
+        mass_error=abs(float(found.masses.sum()) - 1.0),
+        smallest=float(values.min()),
+        m_matrix=op.is_m_matrix,
+        added_diffusion=_added(op, found.masses, coarse),
+        widened=widened,
+        mass_beyond_open_ends=beyond,
+        piled=op.piles_up,
+    )
+    status = combine_status([status, widening(widened or 0.0)])
     if coarse is not None:
         status = combine_status([status, _resolved(op, found.masses, coarse)])
     return op._density(values, coarse, status, info)
@@ -77,8 +87,8 @@ def _added(op: MarkovOperator, masses: Array, coarse: Density | None) -> float:
 
     On the coarse twin, where it is larger, unless the upwind scheme adds so much that it must be known.
     """
-    if coarse is not None and op.order == 2:
-        return float(coarse.info["added_diffusion"])
+    if coarse is not None and op.order == 2 and coarse.info.added_diffusion is not None:
+        return coarse.info.added_diffusion
     return float(op.added_diffusion.ravel() @ masses)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fokkerplanck.estimate import combine_status
+from fokkerplanck.estimate import combine_status, quietly
 from fokkerplanck.grid import Grid, Level
 from fokkerplanck.operators.restriction import Restriction, restriction
 from fokkerplanck.results import ExitLaw
@@ -37,7 +37,8 @@ def exit_law(op: MarkovOperator, level: Level | None, x0: Start, times: ArrayLik
         return law, "ok" if abs(law.mean - mean) < LOST * mean else _lost(law.mean, mean)
 
     fine, status = solve(op)
-    coarse = None if op.coarse is None else solve(op.coarse)[0]
+    coarse, last = None if op.coarse is None else solve(op.coarse)[0], op._coarsest
+    third = None if last is None else quietly(lambda: solve(last)[0])
     if coarse is not None and op._shadow is not None:
         walled = solve(op._shadow)[0]
         probes = np.array([0.5, 1.0, 2.0]) * coarse.mean
@@ -51,7 +52,7 @@ def exit_law(op: MarkovOperator, level: Level | None, x0: Start, times: ArrayLik
     facts = (op.unit, op.method, op.order, ratio, status, op.assumptions)
     point = dict(zip(op.grid.names, map(float, x), strict=True))
     wanted = None if times is None else np.atleast_1d(np.asarray(times, dtype=float))
-    return ExitLaw(point, fine, coarse, *facts, wanted=wanted)
+    return ExitLaw(point, fine, coarse, third, *facts, wanted=wanted)
 
 
 def _lost(found: float, mean: float) -> str:

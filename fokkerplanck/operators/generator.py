@@ -19,7 +19,7 @@ from fokkerplanck.operators.equilibrium import Law
 from fokkerplanck.operators.lattice import Lattice
 from fokkerplanck.operators.markov import MarkovOperator
 from fokkerplanck.operators.restriction import Restriction, restrict
-from fokkerplanck.operators.selling import Directions, added_share, directions
+from fokkerplanck.operators.selling import Directions, added_share, added_to, directions
 from fokkerplanck.operators.stencil import Sink, rates
 
 Array = NDArray[np.float64]
@@ -47,6 +47,8 @@ class Generator(MarkovOperator):
         Grid to :math:`U` at its cell centres (n,), if :math:`b = -D\nabla U + \nabla\cdot D`.
     constants : mapping
         Numbers that regions and observables may name.
+    vanishes : bool, optional
+        Whether D becomes singular on a surface, if that is known; otherwise such surfaces are looked for.
 
     Attributes
     ----------
@@ -82,6 +84,8 @@ class Generator(MarkovOperator):
         coefficients: Coefficients,
         potential: Callable[[Grid], Array | None] | None = None,
         constants: Mapping[str, float] | None = None,
+        *,
+        vanishes: bool | None = None,
     ):
         self._coefficients, self._potential = coefficients, potential
         self._lattice = Lattice.of(grid)
@@ -97,15 +101,17 @@ class Generator(MarkovOperator):
 
         self._u = None if potential is None else potential(grid)
         found = rates(grid, looked_at, self._u)
-        # Where D is singular anyway its smallest eigenvalue is rounding.
-        smallest = np.where(survey.singular, 0.0, survey.smallest)
-        vanishes = noise_vanishes(grid, coefficients, smallest)
-        if survey.singular.any():
-            check_collapse(grid, coefficients)
+        if vanishes is None:
+            # Where D is singular anyway its smallest eigenvalue is rounding.
+            smallest = np.where(survey.singular, 0.0, survey.smallest)
+            vanishes = noise_vanishes(grid, coefficients, smallest)
+            if survey.singular.any():
+                check_collapse(grid, coefficients)
         if self._u is not None and (vanishes or survey.singular.any()):
             # There the potential is infinite, and what was integrated across it means nothing.
             self._u = None
             found = rates(grid, self._links)
+        self._widens, self._vanishes = survey.widens, vanishes
         super().__init__(grid, found, constants, survey.order(vanishes))
 
     @cached_property
@@ -113,20 +119,46 @@ class Generator(MarkovOperator):
         r"""What the stencil spreads beyond D, relative to all that spreads, (grid.shape), from 0 to 1.
 
         With :math:`M = \frac12\sum_j w_j\, r_j r_j^\top` over the links of a cell, along each principal axis
-        u of D: :math:`A = u\cdot(M - D)u` over :math:`A + u\cdot D u + |b\cdot u|\,\ell_u`, with the length
-        :math:`\ell_u` of the box, the largest of the axes. Where drift is resolved, or upwind, that is at
-        most :math:`h/2\ell`; where a nearly singular D was widened to shorten its links, it nears 1 if
-        nothing but D acts along u. Wherever there is mass it should be below a tenth.
+        u of D: :math:`A = u\cdot(M - D)u` over :math:`A + u\cdot D u + (b\cdot u)^2/r`, the largest of the
+        axes. The last term is what drift spreads that changes at the rate r at which D mixes across the box
+        along another axis, :math:`r = 12\, w\cdot D w/\ell_w^2`: a velocity spreads a coordinate. The share
+        falls with the cells where drift is resolved, or upwind. Where a nearly singular D was widened to
+        shorten its links (`_widened_share`), it need not, and nears 1 if nothing but D acts along u.
         """
-        share = np.empty(self.grid.size)
+        return np.asarray(self._shares[0])
+
+    @property
+    def _widened_share(self) -> Array | None:
+        return np.asarray(self._shares[1]) if self._widens else None
+
+    @cached_property
+    def _shares(self) -> Array:
+        """Shares of what is added, and of what is added to D to shorten links, (2, grid.shape)."""
+        share = np.empty((2, self.grid.size))
         for cells in self._lattice.batches():
             drift, diffusion = self._coefficients(self._lattice.points(cells))
             found = self._directions(drift, diffusion)
-            share[cells] = added_share(drift, diffusion, self.grid, found)
-        return share.reshape(self.grid.shape)
+            share[:, cells] = added_share(drift, diffusion, self.grid, found)
+        return share.reshape(2, *self.grid.shape)
+
+    @cached_property
+    def _wider(self) -> Generator | None:
+        # The walk that shortens links stops where D + t needs no longer ones; D + 2 t does not either.
+        twin = self.coarse
+        if not isinstance(twin, Generator) or not twin._widens:
+            return None
+
+        def widened(points: Array) -> tuple[Array, Array]:
+            drift, diffusion = self._coefficients(points)
+            found = twin._directions(drift, diffusion)
+            return drift, diffusion + 2.0 * added_to(diffusion, twin._lattice.spacing, found)
+
+        return Generator(twin.grid, widened, None, self.constants, vanishes=self._vanishes)
 
     def _build(self, grid: Grid) -> Generator:
-        return Generator(grid, self._coefficients, self._potential, self.constants)
+        # Surfaces on which the noise vanishes do not depend on the grid.
+        found = self._vanishes
+        return Generator(grid, self._coefficients, self._potential, self.constants, vanishes=found)
 
     @cached_property
     def _law(self) -> Law:

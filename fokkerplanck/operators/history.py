@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fokkerplanck.estimate import combine_status, quietly
 from fokkerplanck.grid import pointwise
 from fokkerplanck.operators.edges import status_of
 from fokkerplanck.operators.refinement import pooled
-from fokkerplanck.results import Density
+from fokkerplanck.results import Density, Diagnostics
+from fokkerplanck.results.diagnostics import widening
 
 if TYPE_CHECKING:
     from fokkerplanck.operators.markov import MarkovOperator
@@ -26,19 +28,38 @@ def evolve(op: MarkovOperator, start: Start, times: ArrayLike, rtol: float) -> l
     wanted = np.atleast_1d(np.asarray(times, dtype=float))
     if (np.diff(wanted) < 0).any() or (wanted < 0).any():
         raise ValueError(f"times must ascend from 0, got {wanted.tolist()}")
-    twins = None if op.coarse is None else _on_one_grid(op.coarse, start, wanted, rtol)
-    fine = _on_one_grid(op, start, wanted, rtol)
-    return [replace(p, coarse=None if twins is None else twins[i]) for i, p in enumerate(fine)]
+    fine, last = _on_one_grid(op, start, wanted, rtol), op._coarsest
+    if op.coarse is None:
+        return fine
+    thirds = None if last is None else quietly(lambda: _on_one_grid(last, start, wanted, rtol))
+    twins = _with_twins(_on_one_grid(op.coarse, start, wanted, rtol), thirds)
+    return _with_twins(fine, twins)
+
+
+def _with_twins(densities: list[Density], twins: list[Density] | None) -> list[Density]:
+    if twins is None:
+        return densities
+    return [replace(p, coarse=twin) for p, twin in zip(densities, twins, strict=True)]
 
 
 def _on_one_grid(op: MarkovOperator, start: Start, times: Array, rtol: float) -> list[Density]:
     run = op._march(_starting_masses(op, start), times, rtol)
-    densities = []
+    densities, share = [], op._widened_share
     for p, error in zip(run.masses, run.errors, strict=True):
-        info = {"time_error": float(error), "mass": float(p.sum()), "fallback": run.fallback}
         values = p.reshape(op.grid.shape) / op.grid.cell_volume
         status, beyond = status_of(op.grid, values, op.piles_up)
-        info |= {"mass_beyond_open_ends": beyond, "piled": int(op.piles_up)}
+        widened = None if share is None else float(share.ravel() @ p)
+        info = Diagnostics(
+            mass=float(p.sum()),
+            time_error=float(error),
+            fallback=run.fallback,
+            smallest=float(values.min()),
+            m_matrix=op.is_m_matrix,
+            widened=widened,
+            mass_beyond_open_ends=beyond,
+            piled=op.piles_up,
+        )
+        status = combine_status([status, widening(widened or 0.0)])
         densities.append(op._density(values, None, status, info))
     return densities
 

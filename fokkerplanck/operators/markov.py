@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from fokkerplanck.estimate import Estimate
+from fokkerplanck.estimate import Estimate, quietly
 from fokkerplanck.grid import Grid, Level, inside, pointwise
 from fokkerplanck.operators import (
     equilibrium,
@@ -27,7 +28,7 @@ from fokkerplanck.operators.equilibrium import Law
 from fokkerplanck.operators.exit_law import Start
 from fokkerplanck.operators.restriction import Restriction
 from fokkerplanck.operators.stencil import Rates, Sink
-from fokkerplanck.results import Density, ExitLaw, Field, HittingLaw, ReactiveCurrent, Spectrum
+from fokkerplanck.results import Density, Diagnostics, ExitLaw, Field, HittingLaw, ReactiveCurrent, Spectrum
 from fokkerplanck.solvers import evolution, spectrum
 from fokkerplanck.solvers.elimination import Elimination
 from fokkerplanck.solvers.killed import Chain
@@ -36,6 +37,7 @@ from fokkerplanck.solvers.modes import Modes
 Array = NDArray[np.float64]
 
 SMALLEST_TWIN = 8  # cells an axis below which a coarser grid says nothing
+SMALLEST_THIRD = 5  # cells an axis of the twin of a twin, which only checks it
 
 
 class MarkovOperator:
@@ -85,6 +87,14 @@ class MarkovOperator:
         """The twin on fewer cells, from which errors are estimated."""
         return self._twin()
 
+    @cached_property
+    def _coarsest(self) -> MarkovOperator | None:
+        """The twin of the twin, which tells how clean the order is; None where it says nothing."""
+        twin = self.coarse
+        if twin is None or min(twin.grid.shape) < 2 * SMALLEST_THIRD - 1:
+            return None
+        return quietly(lambda: twin.coarse)
+
     def _twin(self) -> MarkovOperator | None:
         return self._build(self.grid.coarsen()) if min(self.grid.shape) >= SMALLEST_TWIN else None
 
@@ -117,6 +127,16 @@ class MarkovOperator:
     def added_diffusion(self) -> Array:
         """What the cells spread beyond the process, relative to all that spreads, (grid.shape): nothing."""
         return np.zeros(self.grid.shape)
+
+    @property
+    def _widened_share(self) -> Array | None:
+        """The part of it that need not fall with the cells, (grid.shape); None where there is none."""
+        return None
+
+    @property
+    def _wider(self) -> MarkovOperator | None:
+        """The coarse twin with that part of it taken twice, to see what it does; None where there is none."""
+        return None
 
     @property
     def absorbing(self) -> bool:
@@ -209,7 +229,7 @@ class MarkovOperator:
     ) -> list[Density]:
         """Densities at `times` (ascending) from a starting density, or from a formula for it.
 
-        Mass is conserved to rounding and densities stay non-negative; ``.info["time_error"]`` is the
+        Mass is conserved to rounding and densities stay non-negative; ``.info.time_error`` is the
         error of the time stepping in L1.
         """
         return history.evolve(self, start, times, rtol)
@@ -235,9 +255,9 @@ class MarkovOperator:
         return Elimination(links, killing, self.grid.positions())
 
     def _density(
-        self, values: Array, coarse: Density | None, status: str = "ok", info: Mapping[str, Any] | None = None
+        self, values: Array, coarse: Density | None, status: str = "ok", info: Diagnostics | None = None
     ) -> Density:
-        facts = (self.order, self.constants, status, info or {}, self.assumptions)
+        facts = (self.order, self.constants, status, info or Diagnostics(), self.assumptions)
         return Density(self.grid, values, self.method, coarse, *facts)
 
     def _modes(self, k: int) -> Modes:
@@ -276,8 +296,12 @@ class MarkovOperator:
         quantity: str,
         unit: str,
         known: Level,
+        way: Callable[[MarkovOperator], Restriction],
         positive: bool = True,
     ) -> Field:
+        """A function of the starting point that `solve` finds on a grid; the chain goes on its `way` until
+        it leaves."""
+
         def field(op: MarkovOperator, coarse: Field | None = None, shadow: Field | None = None) -> Field:
             values, status = solve(op)
             solved = np.isfinite(values)
@@ -287,4 +311,11 @@ class MarkovOperator:
 
         if self.coarse is None:
             return field(self)
-        return field(self, field(self.coarse), None if self._shadow is None else field(self._shadow))
+        last = self._coarsest
+        third = None if last is None else quietly(lambda: field(last))
+        shadow = None if self._shadow is None else field(self._shadow)
+        fine, wider = field(self, field(self.coarse, third), shadow), self._wider
+        if wider is None:
+            return fine
+        share = passage.widened_on_the_way(self, way(self))
+        return replace(fine, wider=quietly(lambda: field(wider)), widened=share)

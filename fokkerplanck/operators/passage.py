@@ -27,7 +27,8 @@ def exit_time(op: MarkovOperator, level: Level | None) -> Field:
         r, t = _mean_times(op, level)
         return op._scatter(r.cells, t), _reliability(r)
 
-    return op._field(solve, "mean exit time", op.unit, _nothing_outside(level))
+    known = _nothing_outside(level)
+    return op._field(solve, "mean exit time", op.unit, known, lambda op: restriction(op, level))
 
 
 def exit_variance(op: MarkovOperator, level: Level | None) -> Field:
@@ -39,8 +40,10 @@ def exit_variance(op: MarkovOperator, level: Level | None) -> Field:
         return op._scatter(r.cells, variance), _reliability(r)
 
     # What upwinding adds stands in an exponent; of a time that is nearly certain it is a summand.
-    positive = op.order == 1
-    return op._field(solve, "variance of the exit time", f"{op.unit}^2", _nothing_outside(level), positive)
+    positive, unit, known = op.order == 1, f"{op.unit}^2", _nothing_outside(level)
+    return op._field(
+        solve, "variance of the exit time", unit, known, lambda op: restriction(op, level), positive
+    )
 
 
 def committor(op: MarkovOperator, source: Level, target: Level) -> Field:
@@ -52,15 +55,27 @@ def committor(op: MarkovOperator, source: Level, target: Level) -> Field:
     def sink(x: Array) -> NDArray[np.int64]:
         return np.asarray(target(x) > source(x), dtype=np.int64)
 
+    def way(op: MarkovOperator) -> Restriction:
+        return restriction(op, between, sink, ("the source", "the target"))
+
     def solve(op: MarkovOperator) -> tuple[Array, str]:
-        r = restriction(op, between, sink, ("the source", "the target"))
+        r = way(op)
         q = r.chain.solver.backward(r.killing[:, 1])
         return op._scatter(r.cells, q), _reliability(r)
 
     def known(x: Array) -> Array:
         return np.where(target(x) > 0, 1.0, np.where(source(x) > 0, 0.0, np.nan))
 
-    return op._field(solve, "committor", "", known)
+    return op._field(solve, "committor", "", known, way)
+
+
+def widened_on_the_way(op: MarkovOperator, r: Restriction) -> Array | None:
+    """Share of all spreading that widening D adds on the way out from each cell, (grid.shape)."""
+    share = op._widened_share
+    if share is None:
+        return None
+    t, of_it = (r.chain.solver.backward(x) for x in (np.ones(len(r.cells)), share.ravel()[r.cells]))
+    return op._scatter(r.cells, of_it / t)
 
 
 def two_regions(op: MarkovOperator, source: str, target: str) -> tuple[Level, Level]:

@@ -71,12 +71,22 @@ def directions(drift: Array, diffusion: Array, spacing: Array, reach: tuple[int,
     return out
 
 
-def added_share(drift: Array, diffusion: Array, grid: Grid, links: Directions) -> Array:
-    """Share (n,) of what links add, in all that spreads along the principal axis of D where it is largest."""
-    out = np.empty(len(drift))
+def added_share(drift: Array, diffusion: Array, grid: Grid, links: Directions) -> tuple[Array, Array]:
+    """Share (n,) of what links add, in all that spreads along the principal axis of D where it is largest, and
+    of what is added to D alone, to shorten them."""
+    all_of_it, widened = np.empty(len(drift)), np.empty(len(drift))
     arrays = (np.ascontiguousarray(drift), np.ascontiguousarray(diffusion), tuple(grid.spacing.tolist()))
-    tilt.added_share(*arrays, grid.shape, links.offset, links.weight, links.tilt, links.upwind, out)
-    return out
+    graph = (links.offset, links.weight, links.tilt, links.upwind)
+    tilt.added_share(*arrays, grid.shape, *graph, all_of_it, widened)
+    return all_of_it, widened
+
+
+def added_to(diffusion: Array, spacing: Array, links: Directions) -> Array:
+    """What was added to tensors (n, d, d) to shorten their links, in their units."""
+    square = np.einsum("nk,nki,nki->n", links.weight, links.offset, links.offset)
+    trace = np.einsum("nii,i->n", diffusion, spacing**-2.0)
+    added = np.where(links.kind & tilt.BOUNDED > 0, np.maximum(square - trace, 0.0) / len(spacing), 0.0)
+    return np.asarray(added[:, None, None] * np.diag(spacing**2))
 
 
 def reach_of(grid: Grid) -> tuple[int, ...]:

@@ -95,6 +95,11 @@ class TransitionOperator(MarkovOperator):
                 continue
         return None
 
+    @property
+    def _coarsest(self) -> MarkovOperator | None:
+        # Two twins as coarse as that hardly ever resolve the step.
+        return None
+
     @cached_property
     def _companion_rates(self) -> Rates:
         return self._local_generator(None, None, 1)

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 
-from fokkerplanck.estimate import Estimate, combine_status
+from fokkerplanck.estimate import Estimate, combine_status, quietly
 from fokkerplanck.grid import Grid, pointwise
 from fokkerplanck.results._interpolate import contract, interpolate
+from fokkerplanck.results._portions import mass_inside
 from fokkerplanck.results._tails import beyond
+from fokkerplanck.results.diagnostics import Diagnostics
 
 if TYPE_CHECKING:
     import xarray
@@ -33,15 +36,18 @@ class Density:
     method : str
         How it was found.
     coarse : Density, optional
-        The twin on ``grid.coarsen()``: every functional is evaluated on both and differenced.
+        The twin on ``grid.coarsen()``: every functional is evaluated on both and differenced, and if the twin
+        has one too, on that as well, to see how clean the order is.
     order : int
         Order of the scheme in the cell width.
     constants : mapping
         Numbers that formulas given to `mean` may use.
     status : str
         ``"ok"`` or a sentence, for example that the box is too small.
-    info : mapping
-        Diagnostics: ``residual``, ``mass_at_edge``, ``smallest``, ``mass_error``.
+    info : Diagnostics
+        What is known about its quality: ``info.residual``, ``info.added_diffusion`` and more.
+    wider : Density, optional
+        The coarse twin with what an elongated D was widened by taken twice: what that changes is an error.
 
     Examples
     --------
@@ -59,8 +65,9 @@ class Density:
     order: int = 2
     constants: Mapping[str, float] = field(default_factory=dict)
     status: str = "ok"
-    info: Mapping[str, Any] = field(default_factory=dict)
+    info: Diagnostics = field(default_factory=Diagnostics)
     assumptions: tuple[str, ...] = ()
+    wider: Density | None = None
 
     def estimate(self, functional: Callable[[Density], float], unit: str = "") -> Estimate:
         """Evaluate a functional on both grids: value extrapolated, error from the difference."""
@@ -73,30 +80,58 @@ class Density:
         }
         if self.coarse is None:
             return Estimate(fine, **common)
-        ratio = self.grid.ratio(self.coarse.grid)
-        return Estimate.from_refinement(fine, float(functional(self.coarse)), self.order, ratio, **common)
+        ratio, twin = self.grid.ratio(self.coarse.grid), self.coarse.coarse
+        third = None if twin is None else quietly(lambda: float(functional(twin)))
+        coarse = float(functional(self.coarse))
+        facts = (self.order, ratio, False, third)
+        found = Estimate.from_refinement(fine, coarse, *facts, **common)
+        if self.wider is None:
+            return found
+        return found.with_(disc=max(found.disc, abs(float(functional(self.wider)) - coarse)))
 
     def mean(self, expression: str | Callable[..., Any], unit: str = "") -> Estimate:
         """Mean of a formula such as ``"x**2"``, or of a function that takes one array a coordinate."""
         f = pointwise(expression, self.grid.names, self.constants)
         found = self.estimate(lambda p: float(f(p.grid.points()) @ p.masses), unit)
-        values = f(self.grid.points())
-        if "replicas" in self.info:
-            variance = float(values**2 @ self.masses) - found.value**2
-            found = found.with_(stat=float(np.sqrt(max(variance, 0.0) / max(self.info["replicas"], 1.0))))
-        left = float(self.info.get("time_error", 0.0)) + float(self.info.get("solver_error", 0.0))
-        if left > 0.0:
+        return self._completed(found, f(self.grid.points()))
+
+    def probability(self, region: str | Callable[..., Any]) -> Estimate:
+        """Probability of a region such as ``"x > 1"``, whose edge is placed inside the cells."""
+        level = pointwise(region, self.grid.names, self.constants, region=True)
+        within = (level(self.grid.points()) > 0).astype(float)
+        found = self._completed(self.estimate(lambda p: mass_inside(p.grid, level, p.masses)), within)
+        return found.with_(value=min(max(found.value, 0.0), 1.0))
+
+    @property
+    def l1_error(self) -> float:
+        """Distance in L1 to be expected between `values` and the exact cell averages, at most 2."""
+        if self.coarse is None:
+            return self.info.left + (self.info.widened or 0.0)
+        twin, ratio = self.coarse, self.grid.ratio(self.coarse.grid)
+        moved = _moved(self, twin)
+        before = None if twin.coarse is None else moved + _moved(twin, twin.coarse)
+        found = Estimate.from_refinement(0.0, moved, self.order, ratio, coarsest=before)
+        return min(found.disc + self.info.left + (self.info.widened or 0.0), 2.0)
+
+    def _completed(self, found: Estimate, values: Array) -> Estimate:
+        """The mean of a function of these values (size,) with what else its error holds."""
+        info = self.info
+        if info.replicas is not None or info.widened:
+            variance = float(values**2 @ self.masses) - float(values @ self.masses) ** 2
+            spread = float(np.sqrt(max(variance, 0.0)))
+            if info.replicas is not None:
+                found = found.with_(stat=spread / np.sqrt(max(info.replicas, 1)))
+            # Where D was widened much, the law may fill the box, and taking that twice no longer shows.
+            found = found.with_(disc=found.disc + (info.widened or 0.0) * spread)
+        if info.left > 0.0:
             # What time stepping or solver leave in L1, times what the function may be where there is mass.
             reached = self.masses > 1e-9 * self.masses.max()
-            spread = float(np.abs(values[reached] - found.value).max(initial=0.0))
-            found = found.with_(disc=found.disc + left * spread)
-        if "mass_beyond_open_ends" in self.info:
+            farthest = float(np.abs(values[reached] - found.value).max(initial=0.0))
+            found = found.with_(disc=found.disc + info.left * farthest)
+        if info.mass_beyond_open_ends is not None:
             # What lies beyond an open end counts with the function as it grows there.
-            cut = beyond(
-                self.grid,
-                np.abs(values).reshape(self.grid.shape) * self.values,
-                int(self.info.get("piled", 0)),
-            )
+            weight = np.abs(values).reshape(self.grid.shape) * self.values
+            cut = beyond(self.grid, weight, int(bool(info.piled)))
             if np.isinf(cut):
                 sentence = (
                     "the mean may be infinite: density times function does not fall off towards an open end"
@@ -129,12 +164,23 @@ class Density:
             self.constants,
             self.status,
             self.info,
+            self.assumptions,
+            None if self.wider is None else self.wider.marginal(*names),
         )
 
     def at(self, **point: float) -> Estimate:
         """Density at a point, by local interpolation."""
         x = _point(self.grid, point)
-        return self.estimate(lambda p: float(interpolate(p.grid, p.values, x)[0]))
+        self.grid.require_inside(x)
+
+        def there(y: Array) -> Estimate:
+            return self.estimate(lambda p: float(interpolate(p.grid, p.values, y)[0]))
+
+        # Two densities cross somewhere: what counts is by how much they differ within a coarse cell.
+        around = [x + 2.0 * s * self.grid.spacing * e for e in np.eye(self.grid.ndim) for s in (-1, 1)]
+        found, ends = there(x), [(a.low, a.high) for a in self.grid.axes]
+        inside = [np.where(self.grid.periodic, y, np.clip(y, *np.transpose(ends))) for y in around]
+        return found.with_(disc=max(e.disc for e in (found, *map(there, inside))))
 
     def slice(self, **fixed: float) -> Array:
         """Density along the remaining axes with the others held, by local interpolation."""
@@ -151,8 +197,7 @@ class Density:
 
         attrs: dict[str, Any] = {"method": self.method, "status": self.status}
         attrs["long_name"] = "probability density"
-        numeric = int | float | np.integer | np.floating
-        attrs |= {k: float(v) for k, v in self.info.items() if isinstance(v, numeric)}
+        attrs |= {k: v if isinstance(v, str) else float(v) for k, v in self.info.items() if k != "counts"}
         return xarray.DataArray(
             self.values, dims=self.grid.names, coords={a.name: a.centres for a in self.grid.axes}, attrs=attrs
         )
@@ -162,6 +207,16 @@ class Density:
         from fokkerplanck import plotting
 
         return plotting.draw_on_grid(self.grid, self.values, "density", ax=ax, **options)
+
+
+def _moved(fine: Density, coarse: Density) -> float:
+    """Distance in L1 between a density and its twin, on the cells of the twin."""
+    masses = fine.masses.reshape(fine.grid.shape)
+    for k, (a, b) in enumerate(zip(fine.grid.axes, coarse.grid.axes, strict=True)):
+        zero = np.zeros_like(masses.take([0], axis=k))
+        summed = np.concatenate([zero, np.cumsum(masses, axis=k)], axis=k)
+        masses = np.diff(CubicSpline(a.faces, summed, axis=k)(b.faces), axis=k)
+    return float(np.abs(masses.ravel() - coarse.masses).sum())
 
 
 def _point(grid: Grid, point: Mapping[str, float]) -> Array:

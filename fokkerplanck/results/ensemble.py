@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fokkerplanck.estimate import Estimate, combine_status
 from fokkerplanck.grid import Grid, pointwise
 from fokkerplanck.results.density import Density
+from fokkerplanck.results.diagnostics import Diagnostics
 
 if TYPE_CHECKING:
     import xarray
@@ -125,11 +126,7 @@ class Ensemble:
         outside = len(points) - int(counts.sum())
         status = f"{outside} of {len(points)} replicas lie outside the box" if outside else "ok"
         status = combine_status([self.status, status])
-        info = {
-            "outside": float(outside),
-            "replicas": float(len(points)),
-            "counts": counts,
-        }
+        info = Diagnostics(replicas=len(points), outside=outside, counts=counts)
         values = counts / max(len(points), 1) / grid.cell_volume
         return Density(grid, values, self.method, constants=self.constants, status=status, info=info)
 

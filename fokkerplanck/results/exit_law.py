@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.estimate import Estimate
+from fokkerplanck.estimate import Estimate, quietly
 from fokkerplanck.solvers.matrix_exponential import MatrixExponential
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class ExitLaw:
     ----------
     start : mapping
         The starting point.
-    fine, coarse : MatrixExponential
-        The law on the grid and on its coarse twin: of the form :math:`\alpha^\top e^{-tG}\beta` with a small
+    fine, coarse, coarsest : MatrixExponential
+        The law on the grid, on its coarse twin and on the twin of that: of the form :math:`\alpha^\top e^{-tG}\beta` with a small
         matrix G, so that every time can be asked for.
     wanted : (k,), optional
         Times of the table and the curve.
@@ -52,6 +52,7 @@ class ExitLaw:
     start: Mapping[str, float]
     fine: MatrixExponential
     coarse: MatrixExponential | None = None
+    coarsest: MatrixExponential | None = None
     unit: str = ""
     method: str = ""
     order: int = 2
@@ -123,9 +124,9 @@ class ExitLaw:
     def _refined(
         self, functional: Callable[[MatrixExponential], float], unit: str, by_log: bool = True
     ) -> Estimate:
-        """Evaluate on both grids: times and rates are extrapolated by their logarithm, hazards, which begin
+        """Evaluate on all grids: times and rates are extrapolated by their logarithm, hazards, which begin
         at 0, only where the scheme is of first order and what it adds stands in an exponent."""
-        fine = functional(self.fine)
+        fine, last = functional(self.fine), self.coarsest
         common: dict[str, Any] = {
             "unit": unit,
             "method": self.method,
@@ -134,9 +135,9 @@ class ExitLaw:
         }
         if self.coarse is None:
             return Estimate(fine, **common)
-        return Estimate.from_refinement(
-            fine, functional(self.coarse), self.order, self.ratio, positive=by_log, **common
-        )
+        third = None if last is None else quietly(lambda: functional(last))
+        facts = (self.order, self.ratio, by_log, third)
+        return Estimate.from_refinement(fine, functional(self.coarse), *facts, **common)
 
 
 def _later(t: float) -> float:

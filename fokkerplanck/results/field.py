@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.estimate import Estimate, combine_status
+from fokkerplanck.estimate import Estimate, combine_status, quietly
 from fokkerplanck.grid import Grid
 from fokkerplanck.results._interpolate import interpolate
 from fokkerplanck.results.density import _point
+from fokkerplanck.results.diagnostics import widening
 
 if TYPE_CHECKING:
     import xarray
@@ -41,11 +42,16 @@ class Field:
     solved : (grid.shape), optional
         The cells whose values were solved for; only these are interpolated.
     coarse : Field, optional
-        The twin from which errors are estimated.
+        The twin from which errors are estimated; its own twin tells how clean the order is.
     shadow : Field, optional
-        The coarse twin with absorbing ends in place of open ones: where it differs, the box matters.
+        The coarse twin with absorbing ends in place of open ones: what differs is an error, and where it is
+        much the box matters.
     positive : bool
         Whether values may be extrapolated by their logarithm, as times and chances to cross a barrier are.
+    wider : Field, optional
+        The coarse twin with what an elongated D was widened by taken twice: what that changes is an error.
+    widened : (grid.shape), optional
+        Share of what D was widened by in all that spreads on the way from each cell.
     """
 
     grid: Grid
@@ -61,6 +67,8 @@ class Field:
     shadow: Field | None = None
     assumptions: tuple[str, ...] = ()
     positive: bool = False
+    wider: Field | None = None
+    widened: Array | None = None
 
     def at(self, **point: float) -> Estimate:
         """Value at a point: known beforehand outside the region, else interpolated from the cells inside."""
@@ -75,17 +83,25 @@ class Field:
         if self.coarse is None:
             return Estimate(fine, status=self.status, **common)
         twin = self.coarse._value(x)
-        status = combine_status([self.status, self._influence(x, twin)])
-        ratio = self.grid.ratio(self.coarse.grid)
-        return Estimate.from_refinement(
-            fine, twin, self.order, ratio, positive=self.positive, status=status, **common
-        )
+        cut = 0.0 if self.shadow is None else abs(self.shadow._value(x) - twin)
+        status = combine_status([self.status, self._influence(cut, twin), self._widening(x)])
+        ratio, last = self.grid.ratio(self.coarse.grid), self.coarse.coarse
+        third = None if last is None else quietly(lambda: last._value(x))
+        facts = (self.order, ratio, self.positive, third)
+        found = Estimate.from_refinement(fine, twin, *facts, status=status, **common)
+        blurred = 0.0 if self.wider is None else abs(self.wider._value(x) - twin)
+        return found.with_(disc=max(found.disc, blurred) + cut)
 
-    def _influence(self, x: Array, twin: float) -> str:
-        """Whether the open ends of the box change the value."""
-        if self.shadow is None:
+    def _widening(self, x: Array) -> str:
+        """Whether the stencil spreads too much on the way."""
+        if self.widened is None:
             return "ok"
-        change = abs(self.shadow._value(x) - twin)
+        here = interpolate(self.grid, np.nan_to_num(self.widened), x, np.isfinite(self.widened))
+        return widening(float(here[0]))
+
+    @staticmethod
+    def _influence(change: float, twin: float) -> str:
+        """Whether the open ends of the box change the value."""
         if change <= MATTERS * max(abs(twin), 1e-300):
             return "ok"
         return OPEN_ENDS.format(change)
