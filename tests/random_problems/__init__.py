@@ -1,0 +1,1 @@
+"""Random problems with exact answers, to count how often an answer lies within its quoted error."""
