@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sympy
 
-from fokkerplanck._kernels import _cache, scalar
+from fokkerplanck._kernels import _cache, elementary, scalar
 from fokkerplanck.codegen import load_module, numpy_function, scalar_source
 
 x, y, k = sympy.symbols("x y k", real=True)
@@ -50,7 +50,7 @@ def test_scalar_source_agrees_with_sympy() -> None:
     body = "".join(f"    {line}\n" for line in [*lines, f"return [{', '.join(results)}]"])
     source = "def f(a0, a1, a2):\n" + body
     helpers = {n: getattr(scalar, n).py_func for n in ("sign", "heaviside", "minimum", "maximum", "where")}
-    namespace: dict[str, object] = {"math": math, **helpers}
+    namespace: dict[str, object] = {"math": math, "elementary": elementary, **helpers}
     exec(source, namespace)
     for point in POINTS:
         values = namespace["f"](*map(float, point))  # type: ignore[operator]

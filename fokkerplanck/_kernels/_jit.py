@@ -1,6 +1,7 @@
 """The only place with Numba options, each with its reason.
 
 ``inline``    small helpers; compiled into their callers, so they need no cache of their own
+``exact``     the same, where the order of the arithmetic is what makes the result accurate
 ``serial``    kernels called from Python, one thread
 ``parallel``  kernels called from Python, with ``prange``
 """
@@ -44,5 +45,8 @@ def _cached(**options: Any) -> Decorator:
 
 
 inline: Decorator = numba.njit(**OPTIONS)
+lane: Decorator = numba.njit(**OPTIONS, forceinline=True)
+# "contract" alone: a fused multiply-add only rounds less.
+exact: Decorator = numba.njit(fastmath={"contract"}, error_model="numpy", forceinline=True)
 serial: Decorator = _cached()
 parallel: Decorator = _cached(parallel=True)

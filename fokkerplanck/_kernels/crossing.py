@@ -43,7 +43,7 @@ def crossing_fraction(
     if spread <= 0.0:  # no noise across the edge: a straight line
         return before / (before - after)
     shape = 0.5 * before * before / spread
-    z, _w = normals(seed, particle, step, CROSSING + 1)
+    z, _, _, _ = normals(seed, particle, step, CROSSING + 1)
     u, _v = uniforms(seed, particle, step, CROSSING + 2)
     mean = before / max(abs(after), 1e-12 * before)
     r = 0.5 * mean * z * z / shape

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fokkerplanck._kernels._jit import inline
+from fokkerplanck._kernels._jit import lane
 
 # All words are 32-bit values held in uint64. Each constant is one too: uint64 mixed with int64 is float64.
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -19,7 +19,7 @@ HALF = np.uint64(32)
 Words = tuple[np.uint64, np.uint64, np.uint64, np.uint64]
 
 
-@inline
+@lane
 def philox(c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64) -> Words:
     """Ten rounds on the counter (c0, c1, c2, c3) with the key (k0, k1)."""
     for _ in range(10):

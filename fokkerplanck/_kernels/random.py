@@ -6,11 +6,10 @@ share a number, and a count below. Particles and steps have 48 bits, the seed 64
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from fokkerplanck._kernels._jit import inline
+from fokkerplanck._kernels._jit import lane
+from fokkerplanck._kernels.gauss import normals_of
 from fokkerplanck._kernels.philox import HALF, MASK, Words, philox
 
 # Purposes.
@@ -28,7 +27,7 @@ _HIGH = np.uint64(16)
 _ULP = 2.0**-52
 
 
-@inline
+@lane
 def words(seed: np.uint64, particle: int, step: int, draw: int) -> Words:
     """Four 32-bit words."""
     p, s, d = np.uint64(particle), np.uint64(step), np.uint64(draw)
@@ -37,26 +36,26 @@ def words(seed: np.uint64, particle: int, step: int, draw: int) -> Words:
     return result
 
 
-@inline
+@lane
 def _open_unit(high: np.uint64, low: np.uint64) -> float:
     """52 of 64 bits as a number in (0, 1); with a bit more the half below would round the last one to 1."""
     return (float(((high << HALF) | low) >> _U12) + 0.5) * _ULP
 
 
-@inline
+@lane
 def uniforms(seed: np.uint64, particle: int, step: int, draw: int) -> tuple[float, float]:
     """Two uniform numbers in (0, 1)."""
     a, b, c, d = words(seed, particle, step, draw)
     return _open_unit(a, b), _open_unit(c, d)
 
 
-@inline
-def normals(seed: np.uint64, particle: int, step: int, draw: int) -> tuple[float, float]:
-    """Two standard normal numbers (Box and Muller 1958)."""
-    u, v = uniforms(seed, particle, step, draw)
-    radius = math.sqrt(-2.0 * math.log(u))
-    angle = 2.0 * math.pi * v
-    return radius * math.cos(angle), radius * math.sin(angle)
+@lane
+def normals(seed: np.uint64, particle: int, step: int, draw: int) -> tuple[float, float, float, float]:
+    """Four standard normal numbers."""
+    a, b, c, d = words(seed, particle, step, draw)
+    z0, z1 = normals_of((a << HALF) | b)
+    z2, z3 = normals_of((c << HALF) | d)
+    return z0, z1, z2, z3
 
 
 _B1, _B2, _B4, _B56 = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(56)
@@ -65,7 +64,7 @@ _C4, _C8 = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
 _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-@inline
+@lane
 def popcount(x: np.uint64) -> np.int64:
     """Number of ones; LLVM knows this form and makes it one instruction."""
     x = x - ((x >> _B1) & _C1)
@@ -74,7 +73,7 @@ def popcount(x: np.uint64) -> np.int64:
     return np.int64((x * _C8) >> _B56)
 
 
-@inline
+@lane
 def _low_bits(count: int) -> np.uint64:
     """A mask of the lowest bits: none for count <= 0, all for count >= 64."""
     if count <= 0:
@@ -82,7 +81,7 @@ def _low_bits(count: int) -> np.uint64:
     return _ONES if count >= 64 else _ONES >> np.uint64(64 - count)
 
 
-@inline
+@lane
 def rademacher_mean(seed: np.uint64, particle: int, step: int, draw: int, batch: int) -> float:
     """Mean of `batch` signs, each -1 or 1 with probability 1/2: a bit a sign."""
     ones = 0
@@ -94,7 +93,7 @@ def rademacher_mean(seed: np.uint64, particle: int, step: int, draw: int, batch:
     return (2.0 * ones - batch) / batch
 
 
-@inline
+@lane
 def uniform_mean(seed: np.uint64, particle: int, step: int, draw: int, batch: int) -> float:
     """Mean of `batch` uniform numbers in (0, 1)."""
     total = 0.0
@@ -107,7 +106,7 @@ def uniform_mean(seed: np.uint64, particle: int, step: int, draw: int, batch: in
     return total / batch
 
 
-@inline
+@lane
 def below(word: np.uint64, n: int, seed: np.uint64, particle: int, step: int, draw: int) -> np.int64:
     """A number in 0..n-1 from a 32-bit word, exactly uniform (Lemire 2019): a few words are rejected."""
     size = np.uint64(n)

@@ -12,7 +12,7 @@ from functools import reduce
 
 import sympy
 
-# Functions of one argument: sympy class -> name, the same in the modules np and math.
+# Functions of one argument: sympy class -> name, the same in np and in `_kernels.elementary`.
 _UNARY = {
     sympy.exp: "exp",
     sympy.log: "log",
@@ -43,6 +43,7 @@ _COMPARE = {
 # What each target calls the functions that have no common name.
 NUMPY = {
     "module": "np",
+    "constants": "np",
     "abs": "np.abs",
     "sign": "np.sign",
     "heaviside": "heaviside",
@@ -52,7 +53,8 @@ NUMPY = {
     "inverse": "np.arc",
 }
 SCALAR = {
-    "module": "math",
+    "module": "elementary",
+    "constants": "math",
     "abs": "abs",
     "sign": "sign",
     "heaviside": "heaviside",
@@ -60,6 +62,7 @@ SCALAR = {
     "max": "maximum",
     "where": "where",
     "inverse": "math.a",
+    "power": "elementary.power",
 }
 _MAX_UNROLLED = 32  # integer powers up to here become multiplications
 
@@ -124,7 +127,8 @@ class _Emitter:
         if math.isfinite(value):
             return repr(value) if value >= 0 else f"({value!r})"
         word = "nan" if math.isnan(value) else "inf"
-        return f"(-{self.target['module']}.inf)" if value == -math.inf else f"{self.target['module']}.{word}"
+        text = f"{self.target['constants']}.{word}"
+        return f"(-{text})" if value == -math.inf else text
 
     def sum(self, e: sympy.Expr) -> str:
         text = ""
@@ -156,6 +160,8 @@ class _Emitter:
             stem = self.name(self.text(base))
             half = f"{root}({stem})"
             return half if exponent.p == 1 else f"({self.unrolled(stem, int(exponent.p) // 2)} * {half})"
+        if "power" in self.target:
+            return self.call(self.target["power"], base, exponent)
         return f"({self.text(base)} ** {self.text(exponent)})"
 
     def unrolled(self, stem: str, n: int) -> str:
@@ -225,7 +231,8 @@ def scalar_source(
     """Lines of scalar Python that compute the expressions, and the text of each result.
 
     The arguments are called ``names`` there (default ``a0, a1, ...``), the temporaries ``prefix0, ...``.
-    The lines use ``math`` and ``sign, heaviside, minimum, maximum, where`` of `fokkerplanck._kernels.scalar`.
+    The lines use ``math``, `fokkerplanck._kernels.elementary` and, of `fokkerplanck._kernels.scalar`, ``sign,
+    heaviside, minimum, maximum, where``.
     """
     called = names if names is not None else [f"a{i}" for i in range(len(arguments))]
     return emit(expressions, dict(zip(arguments, called, strict=True)), SCALAR, prefix)

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numba import prange
 
-from fokkerplanck._kernels import batches
+from fokkerplanck._kernels import batches, elementary
 from fokkerplanck._kernels._jit import inline, parallel
 from fokkerplanck._kernels.crossing import crosses, crossing_fraction
 from fokkerplanck._kernels.random import (

@@ -127,9 +127,9 @@ def named(hoist: Hoist, **groups: Sequence[sympy.Symbol]) -> dict[sympy.Symbol, 
 
 
 def normals(count: int, targets: Sequence[str], scale: str, step: str, base: str) -> list[str]:
-    """Lines that draw `count` normals in pairs."""
+    """Lines that draw `count` normals, four at a time."""
     lines = []
-    for j in range(0, count, 2):
-        second = targets[j + 1] if j + 1 < count else "_spare"
-        lines.append(f"{targets[j]}, {second} = normals(seed, particle, {step}, {base} + {j // 2})")
+    for j in range(0, count, 4):
+        four = [*targets[j : j + 4], "_", "_", "_"][:4]
+        lines.append(f"{join(four)} = normals(seed, particle, {step}, {base} + {j // 4})")
     return lines + [f"{t} *= {scale}" for t in targets if scale]

@@ -19,7 +19,7 @@ def _draw_lines(
     normal = [(s, d) for d in program.draws if d.kind == "normal" for s in d.symbols]
     lanes = [(s, d) for d in program.draws if d.kind in ("rademacher", "uniform") for s in d.symbols]
     columns = [s for d in program.draws if d.kind == "data" for s in d.symbols]
-    blocks = (len(normal) + 1) // 2
+    blocks = (len(normal) + 3) // 4
     base = "SAMPLE" if program.affine else f"SAMPLE + b * {max(blocks, 1)}"
     scale = "root_batch" if program.affine else ""
     draw += normals(len(normal), [symbols[s] for s, _ in normal], scale, "step", base)
