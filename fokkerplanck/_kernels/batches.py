@@ -6,9 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck._kernels._jit import inline
+from fokkerplanck._kernels.philox import HALF, MASK
 from fokkerplanck._kernels.random import INDEX, SHUFFLE, below, words
 
+Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
+Matrix = NDArray[np.int64]
+
+LONGEST = 256  # batch from which a list for each particle is quicker than following swaps
 
 
 @inline
@@ -72,3 +77,89 @@ def shuffle(order: Indices, swaps: Indices, seed: np.uint64, particle: int, epoc
     for j in range(n):
         other = j + swaps[j]
         order[j], order[other] = order[other], order[j]
+
+
+@inline
+def _numbers(rows: Matrix, base: int, n: int, shrink: int, ids: Indices, seed: np.uint64, step: int) -> None:
+    """Draw ``rows[j]`` (lanes,) from 0..n-1 - shrink*j for all j: `four` for many particles at once."""
+    batch, lanes = rows.shape
+    word = np.empty((4, lanes), np.uint64)
+    for block in range((batch + 3) // 4):
+        for i in range(lanes):
+            word[0, i], word[1, i], word[2, i], word[3, i] = words(seed, ids[i], step, base + block)
+        for q in range(min(4, batch - 4 * block)):
+            j = 4 * block + q
+            size, rare = np.uint64(n - shrink * j), 0
+            for i in range(lanes):
+                product = word[q, i] * size
+                rows[j, i] = np.int64(product >> HALF)
+                rare += 1 if (product & MASK) < size else 0
+            if rare > 0:  # may have to be drawn again
+                for i in range(lanes):
+                    rows[j, i] = below(word[q, i], n - shrink * j, seed, ids[i], step, base + j)
+
+
+@inline
+def independent_rows(rows: Matrix, n: int, ids: Indices, seed: np.uint64, step: int) -> None:
+    """`independent` for many particles: rows (batch, lanes)."""
+    _numbers(rows, INDEX, n, 0, ids, seed, step)
+
+
+@inline
+def distinct_rows(rows: Matrix, n: int, ids: Indices, seed: np.uint64, step: int) -> None:
+    """`distinct` for many particles: rows (batch, lanes).
+
+    Fisher and Yates without the list: what has come to a place is found by following the swaps back, which
+    takes batch²/2 comparisons, of many lanes at once.
+    """
+    batch, lanes = rows.shape
+    if batch > LONGEST:
+        _distinct_one_by_one(rows, n, ids, seed, step)
+        return
+    _numbers(rows, INDEX, n, 1, ids, seed, step)
+    other = np.empty((batch, lanes), np.int64)
+    for j in range(batch):
+        for i in range(lanes):
+            rows[j, i] += j
+            other[j, i] = rows[j, i]
+        for p in range(j - 1, -1, -1):
+            for i in range(lanes):
+                rows[j, i] = p if rows[j, i] == other[p, i] else rows[j, i]
+
+
+@inline
+def _distinct_one_by_one(rows: Matrix, n: int, ids: Indices, seed: np.uint64, step: int) -> None:
+    batch, lanes = rows.shape
+    order, swaps, found = np.arange(n), np.empty(batch, np.int64), np.empty(batch, np.int64)
+    for i in range(lanes):
+        distinct(found, order, swaps, seed, ids[i], step)
+        rows[:, i] = found
+
+
+@inline
+def epoch_rows(rows: Matrix, order: Matrix, epoch: int, ids: Indices, seed: np.uint64, step: int) -> int:
+    """Rows (batch, lanes) of the step from the order of its epoch, (lanes, n), renewed where one begins."""
+    batch, lanes = rows.shape
+    n = order.shape[1]
+    now: int = step // (n // batch)
+    if now != epoch:
+        swaps = np.empty(n, np.int64)
+        for i in range(lanes):
+            shuffle(order[i], swaps, seed, ids[i], now)
+    first = (step - now * (n // batch)) * batch
+    for b in range(batch):
+        for i in range(lanes):
+            rows[b, i] = order[i, first + b]
+    return now
+
+
+@inline
+def column_means(out: Array, rows: Matrix, data: Array, column: int) -> None:
+    """Mean of a column over the rows of each particle's batch, (lanes,)."""
+    batch, lanes = rows.shape
+    out[:] = 0.0
+    for b in range(batch):
+        for i in range(lanes):
+            out[i] += data[rows[b, i], column]
+    for i in range(lanes):
+        out[i] /= batch

@@ -6,10 +6,16 @@ import math
 
 import numpy as np
 
-from fokkerplanck._kernels._jit import inline
+from fokkerplanck._kernels._jit import inline, lane
 from fokkerplanck._kernels.random import CROSSING, normals, uniforms
 
 _NEVER = 40.0  # exp(-40) is below the resolution of a uniform number
+
+
+@lane
+def may_cross(before: float, after: float, spread: float) -> bool:
+    """Whether a step needs `crosses`, or has diverged: a test without a random number."""
+    return (after <= 0.0) | (before * after < _NEVER * spread) | (after != after)
 
 
 @inline

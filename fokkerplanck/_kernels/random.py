@@ -7,10 +7,14 @@ share a number, and a count below. Particles and steps have 48 bits, the seed 64
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fokkerplanck._kernels._jit import lane
+from fokkerplanck._kernels._jit import inline, lane
 from fokkerplanck._kernels.gauss import normals_of
 from fokkerplanck._kernels.philox import HALF, MASK, Words, philox
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 # Purposes.
 PATH = 1 << 28  # Brownian increments
@@ -82,28 +86,55 @@ def _low_bits(count: int) -> np.uint64:
 
 
 @lane
+def rademacher_ones(seed: np.uint64, particle: int, step: int, draw: int, count: int) -> np.int64:
+    """How many of the first `count`, at most 128, bits of a block are set: each a sign."""
+    a, b, c, d = words(seed, particle, step, draw)
+    first: np.int64 = popcount(((a << HALF) | b) & _low_bits(count))
+    second: np.int64 = popcount(((c << HALF) | d) & _low_bits(count - 64))
+    return first + second
+
+
+@lane
 def rademacher_mean(seed: np.uint64, particle: int, step: int, draw: int, batch: int) -> float:
     """Mean of `batch` signs, each -1 or 1 with probability 1/2: a bit a sign."""
     ones = 0
     for block in range((batch + 127) // 128):
-        a, b, c, d = words(seed, particle, step, draw + block)
-        left = batch - 128 * block
-        ones += popcount(((a << HALF) | b) & _low_bits(left))
-        ones += popcount(((c << HALF) | d) & _low_bits(left - 64))
+        ones += rademacher_ones(seed, particle, step, draw + block, batch - 128 * block)
     return (2.0 * ones - batch) / batch
+
+
+@inline
+def rademacher_means(out: Array, ids: Indices, seed: np.uint64, step: int, draw: int, batch: int) -> None:
+    """`rademacher_mean` of many particles (lanes,): the loop over them is the inner one."""
+    out[:] = 0.0
+    for block in range((batch + 127) // 128):
+        for i in range(ids.shape[0]):
+            out[i] += float(rademacher_ones(seed, ids[i], step, draw + block, batch - 128 * block))
+    for i in range(ids.shape[0]):
+        out[i] = (2.0 * out[i] - batch) / batch
 
 
 @lane
 def uniform_mean(seed: np.uint64, particle: int, step: int, draw: int, batch: int) -> float:
     """Mean of `batch` uniform numbers in (0, 1)."""
     total = 0.0
-    for block in range(batch // 2):
+    for block in range((batch + 1) // 2):
         u, v = uniforms(seed, particle, step, draw + block)
-        total += u + v
-    if batch % 2 == 1:
-        u, v = uniforms(seed, particle, step, draw + batch // 2)
-        total += u
+        total += u + (v if 2 * block + 1 < batch else 0.0)
     return total / batch
+
+
+@inline
+def uniform_means(out: Array, ids: Indices, seed: np.uint64, step: int, draw: int, batch: int) -> None:
+    """`uniform_mean` of many particles (lanes,)."""
+    out[:] = 0.0
+    for block in range((batch + 1) // 2):
+        share = 1.0 if 2 * block + 1 < batch else 0.0
+        for i in range(ids.shape[0]):
+            u, v = uniforms(seed, ids[i], step, draw + block)
+            out[i] += u + share * v
+    for i in range(ids.shape[0]):
+        out[i] /= batch
 
 
 @lane

@@ -12,6 +12,12 @@ _NEGATIVE = -1e-8  # a pivot below this part of it is no rounding: the matrix is
 
 
 @lane
+def bounded(x: float) -> float:
+    """The coordinate, or nan once it has diverged."""
+    return x if abs(x) <= LIMIT else math.nan
+
+
+@lane
 def sign(x: float) -> float:
     """-1, 0 or 1."""
     return x if x != x else (1.0 if x > 0.0 else (-1.0 if x < 0.0 else 0.0))

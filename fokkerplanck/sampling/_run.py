@@ -14,12 +14,13 @@ from fokkerplanck.grid import is_whole
 Array = NDArray[np.float64]
 Progress = Callable[[float], None] | None
 
+GROUP = 4  # steps that kernels take at once, or a divisor of it: runs are made of whole groups
 _TARGET = 0.2  # seconds a chunk: Ctrl-C and the progress bar wait no longer
 _FIRST = 64
 
 
 def in_chunks(steps: int, work: Callable[[int, int], float], progress: Progress) -> None:
-    """Call work(done, count) until all steps are done, with even counts; it returns the fraction finished.
+    """Call work(done, count) until all steps are done, in whole groups; it returns the fraction finished.
 
     The chunk sizes follow the clock, which no result depends on.
     """
@@ -35,7 +36,12 @@ def in_chunks(steps: int, work: Callable[[int, int], float], progress: Progress)
         if fraction >= 1.0:
             break
         factor = min(8.0, max(0.125, _TARGET / max(elapsed, 1e-9)))
-        size = max(2, int(size * factor) // 2 * 2)
+        size = max(GROUP, int(size * factor) // GROUP * GROUP)
+
+
+def padded(values: Array, before: int) -> Array:
+    """Values of steps with zeros `before` them, and behind them up to a whole group: steps of no length."""
+    return np.pad(values, (before, -(before + len(values)) % GROUP))
 
 
 def start_points(x0: ArrayLike, d: int) -> Array:

@@ -1,8 +1,9 @@
 """The text of the compiled step programs. ``$name`` is filled in by `fokkerplanck.sampling.emit`.
 
-Every kernel advances each particle by itself through all steps: the particle index is the only thing
-that its random numbers know of the others, so threads and chunks cannot change a bit of the result.
-``status``: 0 runs, 1 has left the region, 2 has diverged.
+Particles go in blocks, a lane each. A block's state stays in the first-level cache; the loop over steps is
+outside, that over lanes inside and without a call or a branch, so that it vectorises. Random numbers know of
+nothing but the particle's number, its step and what they are for, so threads, chunks and blocks cannot change
+a bit of the result. What diverges becomes nan, which stays.
 """
 
 from __future__ import annotations
@@ -14,20 +15,21 @@ import numpy as np
 from numba import prange
 
 from fokkerplanck._kernels import batches, elementary
-from fokkerplanck._kernels._jit import inline, parallel
-from fokkerplanck._kernels.crossing import crosses, crossing_fraction
+from fokkerplanck._kernels._jit import inline, lane, parallel
+from fokkerplanck._kernels.crossing import crosses, crossing_fraction, may_cross
+from fokkerplanck._kernels.lanes import lanes_of
 from fokkerplanck._kernels.random import (
-    LANE, PATH, SAMPLE, below, normals, rademacher_mean, uniform_mean, uniforms, words
+    LANE, PATH, SAMPLE, normals, rademacher_mean, rademacher_means, uniform_mean, uniform_means
 )
 from fokkerplanck._kernels.scalar import (
-    LIMIT, heaviside, maximum, minimum, pivot_root, quotient, sign, where
+    LIMIT, bounded, heaviside, maximum, minimum, pivot_root, quotient, sign, where
 )
 """
 
 # One Euler-Maruyama step; w: the Brownian increments times sqrt(2).
 ADVANCE = """
 
-@inline
+@lane
 def advance($state, $noise, h, rate, $constants):
     $advance
     return ($advanced,)
@@ -36,143 +38,100 @@ def advance($state, $noise, h, rate, $constants):
 # Level function of the region and the rate of its variance, over 2.
 EDGE = """
 
-@inline
+@lane
 def edge($state, rate, $constants):
     $edge
     return $edge_level, $edge_spread
 """
 
+# Steps of no length fill up the first and the last group.
 PATHS = """
 
 @parallel
-def run(x, coarse, status, particles, dt, rates, constants, seed, first_step):
+def run(x, coarse, particles, dt, rates, constants, seed, first_step):
     $unpack
-    for i in prange(x.shape[0]):
-        if status[i] != 0:
-            continue
-        particle = particles[i]
-        $load
-        $load_coarse
-        for k in range(0, dt.shape[0], 2):
-            $zero_sums
-            for j in range(k, k + 2):
-                moment = first_step + j
-                root = math.sqrt(2.0 * dt[j])
-                $increments
-                $add_sums
-                $state, = advance($state, $noise, dt[j], rates[j], $constants)
-                if not ($bounded):
-                    status[i] = 2
-                    break
-            if status[i] != 0:
-                break
-            $coarse_state, = advance($coarse_state, $sums, dt[k] + dt[k + 1], rates[k], $constants)
-        if status[i] != 0:
-            $lose
-        if status[i] != 0 or not ($coarse_bounded):
-            $lose_coarse
-        $store
-        $store_coarse
+    lanes = lanes_of(x.shape[0])
+    for block in prange((x.shape[0] + lanes - 1) // lanes):
+        first = block * lanes
+        count = min(lanes, x.shape[0] - first)
+        ids = np.empty(lanes, np.int64)
+        $allocate
+        for i in range(lanes):
+            row = first + min(i, count - 1)
+            ids[i] = particles[row]
+            $load
+        for k in range(0, dt.shape[0], $group):
+            moment = first_step + k
+            $sizes
+            for i in range(lanes):
+                particle = ids[i]
+                $take
+                $draw
+                $steps
+                $put
+        for i in range(count):
+            row = first + i
+            $store
 """
 
-# Each step is the sum of `merge` increments, so that a coarse run can share the noise of a fine one.
+# Each step is the sum of some increments, so that a coarse run can share the noise of a fine one. A group of
+# steps is taken as if nothing happened; the few lanes in which the edge may have been crossed take it again.
 PATH_PASSAGE = """
 
-@parallel
-def run(x, time, status, particles, h, steps, merge, constants, seed, first_step):
-    $unpack
-    root = math.sqrt(2.0 * h / merge)
-    for i in prange(x.shape[0]):
-        particle = particles[i]
-        $load
-        for k in range(steps):
-            step = first_step + k
-            before, spread = edge($state, 0.0, $constants)
-            $zero_sums
-            for moment in range(step * merge, (step + 1) * merge):
-                $increments
-                $add_sums
-            $state, = advance($state, $sums, h, 0.0, $constants)
-            if not ($bounded):
-                status[i] = 2
-                time[i] = (step + 1) * h
-                $lose
-                break
-            after, _ = edge($state, 0.0, $constants)
-            if crosses(before, after, spread * h, seed, particle, step):
-                status[i] = 1
-                time[i] = h * (step + crossing_fraction(before, after, spread * h, seed, particle, step))
-                break
-        $store
-"""
-
-# One mini-batch gradient (its mean if affine, else one sample's).
-GRADIENT = """
-
 @inline
-def gradient($state, $samples, $constants):
-    $gradient
-    return ($gradients,)
-"""
+def again($state, h, root, last, $constants, seed, particle, step):
+    time = math.inf
+    moment = step * $merge
+    $draw
+    before, spread = edge($state, 0.0, $constants)
+    $careful_steps
+    return $state, time
 
-LEVEL = """
-
-@inline
-def edge($state, $constants):
-    $edge
-    return $edge_level
-"""
-
-CHAIN = """
 
 @parallel
-def run(x, time, status, particles, lr, batch, data, constants, seed, first_step):
+def run(x, time, particles, h, steps, last, constants, seed, first_step):
     $unpack
-    inv_batch = 1.0 / batch
-    root_batch = math.sqrt(inv_batch)
-    n_rows = data.shape[0]
-    for i in prange(x.shape[0]):
-        if status[i] != 0:
-            continue
-        particle = particles[i]
-        $load
-        $prepare
-        for k in range(lr.shape[0]):
+    root = math.sqrt(2.0 * h / $merge)
+    lanes = lanes_of(x.shape[0])
+    for block in prange((x.shape[0] + lanes - 1) // lanes):
+        first = block * lanes
+        count = min(lanes, x.shape[0] - first)
+        ids = np.empty(lanes, np.int64)
+        left = np.empty(lanes)
+        doubt = np.empty(lanes, np.bool_)
+        $allocate
+        for i in range(lanes):
+            row = first + min(i, count - 1)
+            ids[i] = particles[row]
+            left[i] = time[row]
+            $load
+        for k in range(0, steps, $group):
             step = first_step + k
-            $rows
-            $draw
-            $descend
-            if not ($bounded):
-                status[i] = 2
-                time[i] = step + 1
-                $lose
-                break
-            $leave
-        $store
-"""
-
-LEAVE = """
-if edge($state, $constants) <= 0.0:
-    status[i] = 1
-    time[i] = step + 1
-    break
-"""
-
-# Gradient not affine in the samples: every sample's gradient, then their mean.
-EACH_SAMPLE = """
-$zero_gradients
-for b in range(batch):
-    $draw_one
-    $one, = gradient($state, $samples, $constants)
-    $add_gradients
-"""
-
-EPOCH_ROWS = """
-epoch = step // (n_rows // batch)
-if epoch != current_epoch:
-    batches.shuffle(order, swaps, seed, particle, epoch)
-    current_epoch = epoch
-first_row = (step - epoch * (n_rows // batch)) * batch
-for b in range(batch):
-    rows[b] = order[first_row + b]
+            moment = step * $merge
+            doubts = 0
+            for i in range(lanes):
+                particle = ids[i]
+                $take
+                $draw
+                before, spread = edge($state, 0.0, $constants)
+                risky = False
+                $steps
+                doubt[i] = risky & (left[i] == math.inf)
+                doubts += 1 if doubt[i] else 0
+                $put
+            if doubts > 0:
+                for i in range(lanes):
+                    if doubt[i]:
+                        particle = ids[i]
+                        $take
+                        $state, left[i] = again(
+                            $state, h, root, last, $constants, seed, particle, step
+                        )
+                        $put
+            for i in range(lanes):
+                $advance_lane
+        for i in range(count):
+            row = first + i
+            time[row] = left[i]
+            $store
 """

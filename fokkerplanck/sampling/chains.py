@@ -48,15 +48,19 @@ def run_chain(
     kernel, word = chain_kernel(program), _run.seed_word(seed)
     constants = kernel.constants(_run.parameter_values(parameters, program.parameters))
     particles = first_particle + np.arange(len(x))
-    status, times = np.zeros(len(x), dtype=np.int8), np.zeros(len(x))
+    before = first_step % _run.GROUP
+    rates, times = _run.padded(rates, before), np.full(len(x), np.inf)
 
     def work(done: int, count: int) -> float:
-        part = rates[done : done + count].copy()
-        kernel.run(x, times, status, particles, part, int(batch), rows, constants, word, first_step + done)
+        part = rates[done : done + count]
+        start = first_step - before + done
+        kernel.run(x, times, particles, part, int(batch), rows, constants, word, start)
         return 0.0
 
-    _run.in_chunks(steps, work, progress)
-    return ChainRun(x, status == 2)
+    _run.in_chunks(len(rates), work, progress)
+    diverged = np.asarray(np.isnan(x).any(axis=1))
+    x[diverged] = np.nan
+    return ChainRun(x, diverged)
 
 
 def first_passage_chain(
@@ -90,20 +94,20 @@ def first_passage_chain(
     kernel, word = chain_kernel(program), _run.seed_word(seed)
     values = _run.parameter_values(parameters, program.parameters)
     constants = kernel.constants(values)
-    status = kernel.outside(x, values).astype(np.int8)
-    times = np.where(status == 1, 0.0, float(steps))
-    particles = first_particle + np.arange(len(x))
+    times = np.where(kernel.outside(x, values), 0.0, np.inf)
+    particles, rates = first_particle + np.arange(len(x)), _run.padded(rates, 0)
 
     def work(done: int, count: int) -> float:
-        alive = np.flatnonzero(status == 0)
-        y, s, t = x[alive], status[alive], times[alive]
-        part = rates[done : done + count].copy()
-        kernel.run(y, t, s, particles[alive], part, int(batch), rows, constants, word, done)
-        x[alive], status[alive], times[alive] = y, s, t
-        return float(np.mean(status != 0))
+        alive = np.flatnonzero(times == np.inf)
+        y, t, part = x[alive], times[alive], rates[done : done + count]
+        kernel.run(y, t, particles[alive], part, int(batch), rows, constants, word, done)
+        x[alive], times[alive] = y, t
+        return float(np.mean(times < np.inf))
 
-    _run.in_chunks(steps, work, progress)
-    return Passage(times, status == 1, status == 2)
+    _run.in_chunks(len(rates), work, progress)
+    diverged = np.asarray(np.isnan(x).any(axis=1))
+    exited = np.isfinite(times) & ~diverged
+    return Passage(np.where(np.isfinite(times), times, float(steps)), exited, diverged)
 
 
 def _check_batch(program: ChainProgram, batch: int, data: ArrayLike | None) -> Array:

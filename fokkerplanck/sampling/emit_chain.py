@@ -2,100 +2,213 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import sympy
 
-from fokkerplanck.sampling import _template
+from fokkerplanck.sampling import _chain_template as _template
 from fokkerplanck.sampling.emit import Hoist, Kernel, build, common, fill, join, lines_of, named, normals
-from fokkerplanck.sampling.program import ChainProgram
+from fokkerplanck.sampling.program import ChainProgram, Draw
+
+Lines = list[str]
 
 
-def _draw_lines(
-    program: ChainProgram, hoist: Hoist, symbols: dict[sympy.Symbol, str]
-) -> tuple[list[str], list[str], list[str]]:
-    """Lines that prepare a particle, choose the rows of a batch, and draw batch means or one sample."""
-    prepare, rows, draw = [], [], []
-    normal = [(s, d) for d in program.draws if d.kind == "normal" for s in d.symbols]
-    lanes = [(s, d) for d in program.draws if d.kind in ("rademacher", "uniform") for s in d.symbols]
-    columns = [s for d in program.draws if d.kind == "data" for s in d.symbols]
-    blocks = (len(normal) + 3) // 4
-    base = "SAMPLE" if program.affine else f"SAMPLE + b * {max(blocks, 1)}"
-    scale = "root_batch" if program.affine else ""
-    draw += normals(len(normal), [symbols[s] for s, _ in normal], scale, "step", base)
-    for s, d in normal:
-        mean, std = (_text(hoist, p) for p in d.parameters)
-        draw.append(f"{symbols[s]} = {mean} + {std} * {symbols[s]}")
-    for lane, (s, d) in enumerate(lanes):
-        kind = "rademacher_mean" if d.kind == "rademacher" else "uniform_mean"
-        place, many = f"LANE + ({lane} << 20)", "batch"
-        if not program.affine:
-            place, many = place + " + b", "1"
-        draw.append(f"{symbols[s]} = {kind}(seed, particle, step, {place}, {many})")
-        if d.kind == "uniform":
-            low, width = _text(hoist, d.parameters[0]), _text(hoist, d.parameters[1] - d.parameters[0])
-            draw.append(f"{symbols[s]} = {low} + {width} * {symbols[s]}")
-    if columns:
-        prepare = ["rows = np.empty(batch, np.int64)"]
-        if program.sampling == "iid":
-            rows = ["batches.independent(rows, n_rows, seed, particle, step)"]
-        else:
-            prepare.append("order = np.arange(n_rows)")
-            size = "batch" if program.sampling == "without-replacement" else "n_rows"
-            prepare.append(f"swaps = np.empty({size}, np.int64)")
-            rows = ["batches.distinct(rows, order, swaps, seed, particle, step)"]
-        if program.sampling == "epoch":
-            prepare.append("current_epoch = -1")
-            rows = _template.EPOCH_ROWS.strip("\n").splitlines()
-        if program.affine:
-            draw += [f"{symbols[s]} = 0.0" for s in columns]
-            draw.append("for b in range(batch):")
-            draw += [f"    {symbols[s]} += data[rows[b], {c}]" for c, s in enumerate(columns)]
-            draw += [f"{symbols[s]} *= inv_batch" for s in columns]
-        else:
-            draw += [f"{symbols[s]} = data[rows[b], {c}]" for c, s in enumerate(columns)]
-    return prepare, rows, draw
+def sharing(count: int) -> int:
+    """How many consecutive draws of `count` normals fill whole random blocks of four."""
+    return {1: 4, 2: 2, 3: 4}.get(count, 1)
 
 
-def _text(hoist: Hoist, expression: sympy.Expr) -> str:
-    """A draw's parameter, which is a number or a constant of the kernel."""
-    reduced = hoist(expression)
-    _, (text,) = lines_of([reduced], named(hoist))
-    return text
+@dataclass(frozen=True)
+class _Draws:
+    """How the samples of a program are drawn: normals in the lane, everything else before it, in arrays."""
+
+    program: ChainProgram
+    hoist: Hoist
+    names: dict[sympy.Symbol, str]
+
+    def of(self, *kinds: str) -> list[tuple[sympy.Symbol, Draw]]:
+        """Symbols of some kinds of draws."""
+        return [(s, d) for d in self.program.draws if d.kind in kinds for s in d.symbols]
+
+    @property
+    def together(self) -> int:
+        """Steps (or, of a gradient that is not affine, samples) whose normals share random blocks."""
+        normal = len(self.of("normal"))
+        return 1 if self.of("rademacher", "uniform", "data") else sharing(normal)
+
+    def arrays(self) -> Lines:
+        """Places for what is drawn before the lane."""
+        others = self.of("rademacher", "uniform", "data") if self.program.affine else []
+        lines = [f"a_{self.names[s]} = np.empty(lanes)" for s, _ in others]
+        return lines + (self._rows_arrays() if self.of("data") else [])
+
+    def _rows_arrays(self) -> Lines:
+        lines = ["rows = np.empty((batch, lanes), np.int64)"]
+        if self.program.sampling == "epoch":
+            lines += ["order = np.empty((lanes, n_rows), np.int64)", "epoch = -1"]
+        return lines
+
+    def before(self) -> Lines:
+        """Rows of the batch, and for an affine gradient the means of all that is not normal."""
+        lines = []
+        if self.of("data"):
+            lines += {
+                "iid": ["batches.independent_rows(rows, n_rows, ids, seed, step)"],
+                "without-replacement": ["batches.distinct_rows(rows, n_rows, ids, seed, step)"],
+                "epoch": ["epoch = batches.epoch_rows(rows, order, epoch, ids, seed, step)"],
+            }[self.program.sampling]
+        if self.program.affine:
+            for number, (s, d) in enumerate(self.of("rademacher", "uniform")):
+                lines += [f"{d.kind}_means(a_{self.names[s]}, ids, seed, step, {_place(number)}, batch)"]
+            for column, (s, _) in enumerate(self.of("data")):
+                lines += [f"batches.column_means(a_{self.names[s]}, rows, data, {column})"]
+        return lines
+
+    def normals(self, step: str, base: str, rounds: int, scale: str) -> Lines:
+        """Standard normals ``z{round}_{number}`` of some rounds, made to what the program says of them."""
+        drawn = self.of("normal")
+        names = [f"z{r}_{q}" for r in range(rounds) for q in range(len(drawn))]
+        lines = normals(len(names), names, scale, step, base)
+        for r in range(rounds):
+            for q, (_, d) in enumerate(drawn):
+                mean, std = (self.text(p) for p in d.parameters)
+                lines += [f"z{r}_{q} = {mean} + {std} * z{r}_{q}"]
+        return lines
+
+    def values(self, r: int, others: dict[sympy.Symbol, str]) -> Iterable[str]:
+        """Texts of all samples in round r, in the order of the gradient's arguments."""
+        number = {s: q for q, (s, _) in enumerate(self.of("normal"))}
+        return [f"z{r}_{number[s]}" if s in number else others[s] for s in self.names] or ["0.0"]
+
+    def atoms(self) -> tuple[Lines, dict[sympy.Symbol, str]]:
+        """Lines that read the means drawn before the lane, and their names."""
+        lines, found = [], {}
+        for s, d in self.of("rademacher", "uniform", "data"):
+            found[s] = self.names[s]
+            lines += [f"{self.names[s]} = a_{self.names[s]}[i]", *self._stretched(s, d)]
+        return lines, found
+
+    def one(self) -> tuple[Lines, dict[sympy.Symbol, str]]:
+        """Lines that draw one sample of what is not normal, and the names."""
+        lines, found = [], {}
+        for number, (s, d) in enumerate(self.of("rademacher", "uniform")):
+            found[s] = self.names[s]
+            lines += [f"{found[s]} = {d.kind}_mean(seed, particle, step, {_place(number)} + b, 1)"]
+            lines += self._stretched(s, d)
+        for column, (s, _) in enumerate(self.of("data")):
+            found[s] = self.names[s]
+            lines += [f"{found[s]} = data[rows[b, i], {column}]"]
+        return lines, found
+
+    def _stretched(self, s: sympy.Symbol, d: Draw) -> Lines:
+        if d.kind != "uniform":
+            return []
+        low, width = self.text(d.parameters[0]), self.text(d.parameters[1] - d.parameters[0])
+        return [f"{self.names[s]} = {low} + {width} * {self.names[s]}"]
+
+    def text(self, expression: sympy.Expr) -> str:
+        """A draw's parameter, which is a number or a constant of the kernel."""
+        _, (text,) = lines_of([self.hoist(expression)], named(self.hoist))
+        return text
+
+
+def _place(number: int) -> str:
+    return f"LANE + ({number} << 20)"
+
+
+def _affine(draws: _Draws, state: Lines, constants: str) -> tuple[int, Lines, Lines, Lines]:
+    """Steps of a group, lines that draw them, lines that find the gradient of each, and no samples alone."""
+    group = draws.together
+    step = f"step // {group}" if group > 1 else "step"
+    draw = draws.normals(step, "SAMPLE", group, "root_batch")
+    lines, others = draws.atoms()
+    gradients = []
+    g = [f"g{j}" for j in range(len(state))]
+    for r in range(group):
+        gradients += [f"{join(g)}, = gradient({join([*state, *draws.values(r, others)])}, {constants})"]
+    return group, draw + lines, gradients, []
+
+
+def _each_sample(draws: _Draws, state: Lines, constants: str) -> tuple[int, Lines, Lines, Lines]:
+    """The same where every sample's gradient is needed."""
+    d, together = len(state), draws.together
+    blocks = (len(draws.of("normal")) * together + 3) // 4
+    lines, others = draws.one()
+    draw = draws.normals("step", f"SAMPLE + b // {together} * {max(blocks, 1)}", together, "")
+    add = []
+    one = [f"p{j}" for j in range(d)]
+    for r in range(together):
+        add += [f"{join(one)}, = gradient({join([*state, *draws.values(r, others)])}, {constants})"]
+        add += [f"m{j}[i] += p{j} * inv_batch if b + {r} < batch else 0.0" for j in range(d)]
+    blocks_of = {
+        "zero_gradients": [f"m{j}[i] = 0.0" for j in range(d)],
+        "samples_a_block": str(together),
+        "take_state": [f"x{j} = y{j}[i]" for j in range(d)],
+        "draw_one": draw + lines,
+        "add_gradients": add,
+    }
+    each = fill(_template.EACH_SAMPLE.strip("\n"), **blocks_of).splitlines()
+    return 1, [f"g{j} = m{j}[i]" for j in range(d)], [""], each
+
+
+def _steps(group: int, gradients: Lines, d: int, state: Lines, constants: str, leaves: bool) -> Lines:
+    """Lines of the steps of a group."""
+    lines = []
+    for r in range(group):
+        lines += [gradients[r]] if gradients[r] else []
+        lines += [f"n{j} = bounded(x{j} - e{r} * g{j})" for j in range(d)]
+        if not leaves:
+            lines += [f"x{j} = n{j}" for j in range(d)]
+            continue
+        lines += ["alive = t == math.inf"]
+        lines += [f"x{j} = n{j} if alive else x{j}" for j in range(d)]
+        ends = [f"(edge({join(state)}, {constants}) <= 0.0)", *(f"(x{j} != x{j})" for j in range(d))]
+        lines += [f"ended = alive & (e{r} > 0.0) & ({' | '.join(ends)})"]
+        lines += [f"t = step + {r} + 1.0 if ended else t"]
+    return lines
 
 
 @lru_cache(maxsize=128)
 def chain_kernel(program: ChainProgram) -> Kernel:
     """Kernel of `run_chain`, and of `first_passage_chain` where the program has a level."""
     d = len(program.state)
-    samples = [s for draw in program.draws for s in draw.symbols]
+    samples = [s for d in program.draws for s in d.symbols]
     hoist = Hoist((*program.state, *samples))
     gradient = [hoist(g) for g in program.gradient]
     level = [] if program.level is None else [hoist(program.level)]
-    called = {s: f"s{j}" for j, s in enumerate(samples)}
-    prepare, rows, draw = _draw_lines(program, hoist, called)
+    draws = _Draws(program, hoist, {s: f"s{j}" for j, s in enumerate(samples)})
+    scheme = _affine if program.affine else _each_sample
+    scheme(draws, [], "")  # finds the constants of the draws, before they are named
     lines, results = lines_of(gradient, named(hoist, x=program.state, s=samples))
-    g, one = ([f"{letter}{j}" for j in range(d)] for letter in "gp")
-    blocks = common(hoist, d) | {
-        "samples": join(list(called.values()) or ["_none"]),
+    shared = common(hoist, d)
+    state = [f"x{j}" for j in range(d)]
+    group, draw, gradients, each = scheme(draws, state, shared["constants"])
+    arrays = [f"y{j} = np.empty(lanes)" for j in range(d)]
+    arrays += [] if program.affine else [f"m{j} = np.empty(lanes)" for j in range(d)]
+    clock = ["t = left[i]"] if level else []
+    blocks: dict[str, Any] = shared | {
+        "samples": join([f"s{j}" for j in range(len(samples))] or ["_none"]),
         "gradient": lines,
         "gradients": join(results),
-        "one": join(one),
-        "zero_gradients": [f"{name} = 0.0" for name in g],
-        "add_gradients": [f"g{j} += p{j} * inv_batch" for j in range(d)],
-        "prepare": prepare if samples else ["_none = 0.0"],
-        "rows": rows,
-        "draw_one": draw,
-        "descend": [f"x{j} -= lr[k] * g{j}" for j in range(d)],
-        "leave": [],
+        "allocate": arrays,
+        "prepare": draws.arrays(),
+        "group": str(group),
+        "rates": [f"e{r} = lr[k + {r}]" for r in range(group)],
+        "before": draws.before(),
+        "each": each,
+        "load": [f"y{j}[i] = x[row, {j}]" for j in range(d)],
+        "take": [f"x{j} = y{j}[i]" for j in range(d)] + clock,
+        "draw": draw,
+        "steps": _steps(group, gradients, d, state, shared["constants"], bool(level)),
+        "put": [f"y{j}[i] = x{j}" for j in range(d)] + (["left[i] = t"] if level else []),
+        "store": [f"x[row, {j}] = y{j}[i]" for j in range(d)],
     }
-    each = fill(_template.EACH_SAMPLE.strip("\n"), **blocks)
-    mean = [*draw, f"{join(g)}, = gradient({blocks['state']}, {blocks['samples']}, {blocks['constants']})"]
-    blocks["draw"] = mean if program.affine else each.splitlines()
     template = _template.GRADIENT + _template.CHAIN
     if level:
         lines, (value,) = lines_of(level, named(hoist, x=program.state))
         blocks |= {"edge": lines, "edge_level": value}
-        blocks["leave"] = fill(_template.LEAVE.strip("\n"), **blocks).splitlines()
         template = _template.LEVEL + template
     return build(template, blocks, hoist, program, "chain")

@@ -53,16 +53,18 @@ def run_paths(
     kernel, word = path_kernel(program), _run.seed_word(seed)
     constants = kernel.constants(_run.parameter_values(parameters, program.parameters))
     particles = first_particle + np.arange(len(x))
-    status = np.zeros(len(x), dtype=np.int8)
+    before = first_step % _run.GROUP
+    sizes, lr = (_run.padded(a, before) for a in (sizes, lr))
 
     def work(done: int, count: int) -> float:
         part = slice(done, done + count)
-        h, rate = sizes[part].copy(), lr[part].copy()
-        kernel.run(x, coarse, status, particles, h, rate, constants, word, first_step + done)
+        kernel.run(x, coarse, particles, sizes[part], lr[part], constants, word, first_step - before + done)
         return 0.0
 
-    _run.in_chunks(steps, work, progress)
-    return PathRun(x, coarse, status == 2)
+    _run.in_chunks(len(sizes), work, progress)
+    diverged = np.asarray(np.isnan(x).any(axis=1))
+    x[diverged], coarse[diverged | np.isnan(coarse).any(axis=1)] = np.nan, np.nan
+    return PathRun(x, coarse, diverged)
 
 
 def first_passage_paths(
@@ -94,19 +96,20 @@ def first_passage_paths(
     merge = _run.check_count("merge", merge)
     steps = _run.check_count("max_steps", max_steps) // merge
     h = float(_run.per_step("dt", dt, 1)[0]) * merge
-    kernel, word = path_passage_kernel(program), _run.seed_word(seed)
+    kernel, word = path_passage_kernel(program, merge), _run.seed_word(seed)
     values = _run.parameter_values(parameters, program.parameters)
     constants = kernel.constants(values)
-    status = kernel.outside(x, values).astype(np.int8)
-    times = np.where(status == 1, 0.0, steps * h)
+    times = np.where(kernel.outside(x, values), 0.0, np.inf)
     particles = first_particle + np.arange(len(x))
 
     def work(done: int, count: int) -> float:
-        alive = np.flatnonzero(status == 0)
-        y, s, t = x[alive], status[alive], times[alive]
-        kernel.run(y, t, s, particles[alive], h, count, merge, constants, word, done)
-        x[alive], status[alive], times[alive] = y, s, t
-        return float(np.mean(status != 0))
+        alive = np.flatnonzero(times == np.inf)
+        y, t = x[alive], times[alive]
+        kernel.run(y, t, particles[alive], h, count, steps, constants, word, done)
+        x[alive], times[alive] = y, t
+        return float(np.mean(times < np.inf))
 
-    _run.in_chunks(steps, work, progress)
-    return Passage(times, status == 1, status == 2)
+    _run.in_chunks(-(-steps // _run.GROUP) * _run.GROUP, work, progress)
+    diverged = np.asarray(np.isnan(x).any(axis=1))
+    exited = np.isfinite(times) & ~diverged
+    return Passage(np.where(np.isfinite(times), times, steps * h), exited, diverged)
