@@ -182,7 +182,8 @@ def test_heavy_tails_take_the_error_bar_away() -> None:
     alpha = fp.divergence_thresholds(wild, {"x": 0}).tail_exponent()
     assert 2 < alpha.value < 4
     assert fp.divergence_thresholds(mild, {"x": 0}).tail_exponent().value > 8
-    found = wild.simulate(40_000, 300, (0,), rng=1).mean("x**2")
+    # At 40 000 chains three of twenty seeds are not flagged; here the bound is four standard errors away.
+    found = wild.simulate(160_000, 300, (0,), rng=1).mean("x**2")
     assert "the tail is heavy" in found.status
     assert "neither this mean nor its error bar" in found.status
     assert wild.simulate(40_000, 300, (0,), rng=1).mean("abs(x)").ok  # its variance exists
