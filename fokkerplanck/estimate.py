@@ -90,16 +90,16 @@ class Estimate:
     ) -> Estimate:
         r"""Richardson extrapolation of two grids whose spacings differ by `ratio`, or of three.
 
-        A clean scheme of order p = 1 or 2 is extrapolated, and the quoted error is that of the value *before*
-        extrapolation, :math:`c = |f_h - f_{rh}|/(r^p - 1)`. One of higher order keeps its value and quotes the
-        error of second order. Where no order is clean (``order = 0``: one that is lost at some cells only)
-        the error is three times the difference, and where the grids hardly differ (ratio below 1.5) at
-        least the whole of it; neither is extrapolated.
+        A clean scheme of order p = 1 or 2 is extrapolated, and the quoted error is that of the value before
+        extrapolation, :math:`c = |f_h - f_{rh}|/(r^p - 1)`. One of higher order keeps its value and quotes
+        the error of second order. Where no order is clean (``order = 0``: one that is lost at some cells
+        only) the error is three times the difference, and where the grids hardly differ (ratio below 1.5)
+        at least the whole of it; neither is extrapolated.
 
         What is `positive`, such as a time to cross a barrier or a rate, is extrapolated by its logarithm:
         diffusion that a grid adds lowers the barrier, so that its error stands in an exponent.
 
-        Two grids may agree by accident. A third value `coarsest`, on a grid again coarser by the ratio, tells:
+        Two grids may agree by accident. A third value `coarsest`, on a grid coarser once more, tells:
         where the order is clean it predicts the correction, :math:`(f_{rh} - f_{rrh})/(r^p - 1)/r^p`, and by
         how much the prediction fails is added in quadrature. Without a clean order the error is at least what
         three times the difference of the coarser grids becomes at first order.
@@ -109,8 +109,8 @@ class Estimate:
         Two orders that cancel on the finer grids, though both are 0.008 off:
 
         >>> f = [1 + h**2 - 20 * h**4 for h in (0.1, 0.2, 0.4)]
-        >>> print(Estimate.from_refinement(f[0], f[1]), "|", Estimate.from_refinement(f[0], f[1], coarsest=f[2]))
-        1.008 | 1.008 ± 0.030
+        >>> print(Estimate.from_refinement(f[0], f[1], coarsest=f[2]))
+        1.008 ± 0.030
         """
         difference = abs(fine - coarse)
         before = math.nan if coarsest is None else coarse - coarsest

@@ -70,6 +70,8 @@ def test_what_is_positive_is_extrapolated_by_its_logarithm(order: int, sign: int
     # Where no order is clean, a logarithm does not help.
     for bad, ratio in ((0, 2.0), (3, 2.0), (2, 1.2)):
         assert fp.Estimate.from_refinement(2.0, 1.0, bad, ratio, True).value == 2.0
+
+
 def test_a_third_grid_tells_of_an_accident() -> None:
     """f(h) = 7 + a h^2 + b h^4 with a and b at random, two grids that agree by accident among them.
 

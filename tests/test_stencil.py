@@ -195,7 +195,7 @@ def test_momentum_in_any_frame(angle: float, bound: float) -> None:
     got = gen.stationary().mean("x**2 + y**2")
     assert abs(got.value / exact - 1) < bound
     assert abs(got.value - exact) < got.error < 0.06 * exact
-    # What upwinding adds falls with the cells and is extrapolated; what shortening links adds is hardly there.
+    # What upwinding adds falls with the cells and is extrapolated; shortening links adds hardly anything.
     law = gen.stationary()
     assert law.info["added_diffusion"] < 0.06
     assert (law.info.widened or 0.0) < 0.01
@@ -266,7 +266,7 @@ def test_surfaces_that_cannot_be_crossed(case: str, cells: int) -> None:
 
 
 def test_rounding_of_a_singular_tensor_is_no_surface() -> None:
-    """Noise along a direction that turns, by numbers: the smallest eigenvalue is -1e-17 here and 1e-17 there."""
+    """Noise along a direction that turns: the smallest eigenvalue is -1e-17 here and 1e-17 there."""
 
     def coefficients(x: Array) -> tuple[Array, Array]:
         angle = 1.2 + 0.5 * np.sin(x @ [0.7, -0.4])

@@ -26,7 +26,7 @@ from fokkerplanck.operators.cells import split
 from fokkerplanck.operators.cuts import CLOSEST, crossing
 from fokkerplanck.operators.landings import all_landings
 from fokkerplanck.operators.restriction import Restriction
-from fokkerplanck.solvers.killed import Killed
+from fokkerplanck.solvers.linear import Killed
 
 if TYPE_CHECKING:
     from fokkerplanck.operators.transition import Step

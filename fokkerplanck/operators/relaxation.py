@@ -98,9 +98,7 @@ def slowest(op: MarkovOperator, k: int) -> Spectrum:
             decays = part == "real"
             return _refined(op, (fine, twin, of(thirds)), (others[0], others[1]), status, decays)
 
-        rates, frequencies = (
-            tuple(refined(i, part) for i in range(len(found))) for part in ("real", "imag")
-        )
+        rates, frequencies = (tuple(refined(i, part) for i in range(len(found))) for part in ("real", "imag"))
     # Largest modulus 1, and real there: the phase of a mode means nothing.
     peaks = np.take_along_axis(modes.functions, np.abs(modes.functions).argmax(axis=0)[None], axis=0)
     return Spectrum(op.grid, rates, frequencies, (modes.functions / peaks).T.reshape((-1, *op.grid.shape)))

@@ -72,8 +72,8 @@ def directions(drift: Array, diffusion: Array, spacing: Array, reach: tuple[int,
 
 
 def added_share(drift: Array, diffusion: Array, grid: Grid, links: Directions) -> tuple[Array, Array]:
-    """Share (n,) of what links add, in all that spreads along the principal axis of D where it is largest, and
-    of what is added to D alone, to shorten them."""
+    """Share (n,) of what links add, in all that spreads along the principal axis of D where it is largest,
+    and of what is added to D alone, to shorten them."""
     all_of_it, widened = np.empty(len(drift)), np.empty(len(drift))
     arrays = (np.ascontiguousarray(drift), np.ascontiguousarray(diffusion), tuple(grid.spacing.tolist()))
     graph = (links.offset, links.weight, links.tilt, links.upwind)

@@ -36,8 +36,8 @@ class Diagnostics(Mapping[str, Any]):
         Share of what the stencil adds in all that spreads, mean over the law (`Generator.added_diffusion`);
         for a scheme of second order on the coarse twin, where it is larger.
     widened : float
-        The part of it that comes from an elongated D, widened to shorten its links, on the grid itself. It need
-        not fall with the cells, and is flagged above a tenth.
+        The part of it that comes from an elongated D, widened to shorten its links, on the grid itself. It
+        need not fall with the cells, and is flagged above a tenth.
     mass_beyond_open_ends : float
         Estimate of the mass that the box cuts off.
     piled : bool
@@ -97,6 +97,6 @@ def widening(share: float) -> str:
     if share <= WIDENED:
         return "ok"
     return (
-        f"cells too wide for so elongated a D: the stencil adds {share:.0%} of what spreads along its short axis, "
-        "and more cells need not help; turn the axes into those of D"
+        f"cells too wide for so elongated a D: the stencil adds {share:.0%} of what spreads along its short "
+        "axis, and more cells need not help; turn the axes into those of D"
     )

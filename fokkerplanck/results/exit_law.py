@@ -35,8 +35,8 @@ class ExitLaw:
     start : mapping
         The starting point.
     fine, coarse, coarsest : MatrixExponential
-        The law on the grid, on its coarse twin and on the twin of that: of the form :math:`\alpha^\top e^{-tG}\beta` with a small
-        matrix G, so that every time can be asked for.
+        The law on the grid, on its coarse twin and on the twin of that: of the form
+        :math:`\alpha^\top e^{-tG}\beta` with a small matrix G, so that every time can be asked for.
     wanted : (k,), optional
         Times of the table and the curve.
 

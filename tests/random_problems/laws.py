@@ -132,7 +132,9 @@ def draw(
     whole = np.array([k == "periodic" for k in kinds])
     walls = np.array([k == "reflecting" for k in kinds])
     potential = _potential(rng, kinds)
-    diffusion = rank_one(rng, whole, 0.5 * (rng.random() < 0.5)) if rank == "one" else tensor(rng, whole, spread)
+    diffusion = (
+        rank_one(rng, whole, 0.5 * (rng.random() < 0.5)) if rank == "one" else tensor(rng, whole, spread)
+    )
     strength = rng.uniform(0.5, 1.5) if rank == "one" else rng.uniform(-1, 1) * float(current)
     inner = Recipe(potential, diffusion, skew(rng, whole, strength, walls, 0.3 if rank == "one" else 0.6))
     scale = 10.0 ** rng.uniform(-log_scale, log_scale, d)

@@ -84,7 +84,9 @@ def torus(rng: np.random.Generator, d: int) -> Iterator[Answer]:
     p = gen.evolve(lambda *x: 1 + 0.8 * np.cos(np.stack(x, axis=-1) @ k), [t])[0]
     phase = float(rng.uniform(0, 2 * np.pi))
     got = p.mean(lambda *x: np.cos(np.stack(x, axis=-1) @ k - phase))
-    yield Answer("evolved wave", got, float(0.4 * np.exp(-t * k @ diffusion @ k) * np.cos(phase - t * k @ push)))
+    yield Answer(
+        "evolved wave", got, float(0.4 * np.exp(-t * k @ diffusion @ k) * np.cos(phase - t * k @ push))
+    )
 
 
 def between_walls(rng: np.random.Generator, d: int) -> Iterator[Answer]:
