@@ -20,7 +20,7 @@ from fokkerplanck.operators.lattice import Lattice
 from fokkerplanck.operators.markov import MarkovOperator
 from fokkerplanck.operators.restriction import Restriction, restrict
 from fokkerplanck.operators.selling import Directions, added_share, added_to, directions
-from fokkerplanck.operators.stencil import Sink, rates
+from fokkerplanck.operators.stencil import Sink, rates, recut
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int32]
@@ -169,7 +169,7 @@ class Generator(MarkovOperator):
         return Law(p / p.sum(), "potential")
 
     def _restriction(self, level: Level | None, sink: Sink | None, sinks: int) -> Restriction:
-        cut = rates(self.grid, self._links, self._u, level, sink, sinks)
+        cut = recut(self.rates, self.grid, self._links, level, sink, sinks)
         return restrict(level, self.grid, cut)
 
     def _between(self, source: Level, target: Level, mass: Array) -> Between:

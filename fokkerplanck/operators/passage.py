@@ -98,7 +98,8 @@ def _variance(r: Restriction, t: Array, tick: float) -> Array:
     """From the second moment; where the time is so certain that the difference to T² would lose it, from the
     squares of the jumps of the expected time, which add up to it."""
     v = 2.0 * r.chain.solver.backward(t) - t * t - tick * t
-    return np.where(v > CERTAIN * t * t, v, r.chain.solver.backward(_spread(r, t, tick)))
+    certain = v <= CERTAIN * t * t
+    return np.where(certain, r.chain.solver.backward(_spread(r, t, tick)), v) if certain.any() else v
 
 
 def _spread(r: Restriction, t: Array, tick: float) -> Array:

@@ -73,6 +73,24 @@ def rates(
     return Rates(_with_rows(balanced, table.own(cut), cut), table.killing, table.leaks)
 
 
+def recut(
+    whole: Rates, grid: Grid, source: Source, level: Level | None, sink: Sink | None = None, sinks: int = 1
+) -> Rates:
+    """`rates` with a region, from those of the `whole` box: cells that an edge touches are done again."""
+    if level is None and sink is None and sinks == 1:
+        return whole
+    lattice = Lattice.of(grid)
+    region = Region.of(lattice, level)
+    touched = whole.killing.any(axis=1)
+    if level is not None:
+        leaving = np.concatenate([[0], np.cumsum(~region.inside[whole.links.indices])])
+        touched = (touched | (np.diff(leaving[whole.links.indptr]) > 0)) & region.inside
+    table = _Table(lattice, region, source, sink, sinks)
+    cells = np.flatnonzero(touched).astype(np.int32)
+    own = table.own(cells)
+    return Rates(_with_rows(whole.links.copy(), own, cells), table.killing, table.leaks)
+
+
 class _Table:
     """Rows of rates, a batch of cells at a time."""
 

@@ -10,7 +10,7 @@ from fokkerplanck._kernels import elimination as kernel
 
 Array = NDArray[np.float64]
 
-LARGE = 64  # pivots from which on a front is worth the calls
+LARGE = 128  # pivots from which on a front is worth the calls
 PANEL = 64  # pivots eliminated at once
 CHUNK = 256  # rows that are changed at once: what is added to them is small beside the front
 
