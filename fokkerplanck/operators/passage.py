@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fokkerplanck.estimate import NotValidHere
 from fokkerplanck.grid import Level, inside
 from fokkerplanck.operators.restriction import Restriction, restriction
 from fokkerplanck.results import Field
@@ -36,7 +37,8 @@ def exit_variance(op: MarkovOperator, level: Level | None) -> Field:
 
     def solve(op: MarkovOperator) -> tuple[Array, str]:
         r, t = _mean_times(op, level)
-        variance = _variance(r, t, op.tick)
+        with np.errstate(over="ignore", invalid="ignore"):
+            variance = _finite(_variance(r, t, op.tick), "variance of the exit time")
         return op._scatter(r.cells, variance), _reliability(r)
 
     # What upwinding adds stands in an exponent; of a time that is nearly certain it is a summand.
@@ -91,7 +93,17 @@ def two_regions(op: MarkovOperator, source: str, target: str) -> tuple[Level, Le
 
 def _mean_times(op: MarkovOperator, level: Level | None) -> tuple[Restriction, Array]:
     r = restriction(op, level)
-    return r, r.chain.solver.backward(np.ones(len(r.cells)))
+    return r, _finite(r.chain.solver.backward(np.ones(len(r.cells))), "mean exit time")
+
+
+def _finite(values: Array, what: str) -> Array:
+    """The values, if numbers can hold them."""
+    if np.isfinite(values).all():
+        return values
+    raise NotValidHere(
+        f"the {what} exceeds the largest number, 1.8e308: the barrier is some 700 times the noise (350 for a "
+        "variance); use more noise, or an escape law by name, which gives the logarithm"
+    )
 
 
 def _variance(r: Restriction, t: Array, tick: float) -> Array:

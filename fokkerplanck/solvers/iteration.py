@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 PRECISE, SIGNED = 1e-8, 1e-12  # relative error aimed at, for f >= 0 and for others
 FLOOR = 2e-15  # residual that rounding leaves
 ACCEPTED = 1e-2  # relative error beyond which there is no solution
+ROUGH = 1.0  # relative error of times that are not known at all
 LONG = 1e7  # jumps before the end beyond which wells are looked for
 WELLS = 8
 FIRST = 2  # turns of the iteration that tell how long the times are
@@ -160,7 +161,9 @@ class _Rest:
 
     @property
     def jumps(self) -> float:
-        """How often the process jumps at most before it reaches a held cell or is killed, so far as known."""
+        """How often the process jumps at most before it reaches a held cell or is killed; inf if unknown."""
+        if not self.error < ROUGH:
+            return np.inf
         return max(1.0, float((self.cycles.backward.diagonal * np.abs(self.times)).max()))
 
     def finish(self) -> None:

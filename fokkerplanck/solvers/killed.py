@@ -190,3 +190,6 @@ class _Narrow:
     @cached_property
     def _iteration(self) -> Iteration:
         return Iteration(*self._chain)
+
+
+__all__ = ["Chain", "Killed", "KilledSolver"]
