@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from fokkerplanck.estimate import combine_status, quietly
 from fokkerplanck.operators.edges import check_open_ends
-from fokkerplanck.operators.refinement import pooled, refined
+from fokkerplanck.operators.refinement import foreseen, overlay, pooled, refined
 from fokkerplanck.results import Density, Diagnostics
 from fokkerplanck.results.diagnostics import widening
 from fokkerplanck.solvers import elimination, multigrid, stationary
+from fokkerplanck.solvers.coarser import Coarser, VCycle
+from fokkerplanck.solvers.incoming import Incoming
 from fokkerplanck.solvers.linear import SolverError
 from fokkerplanck.solvers.metastable import slowest_exchange
 
@@ -27,18 +29,22 @@ FEW = 5000  # cells up to which a direct solve is quickest
 MOST = {1: 10**8, 2: 300_000, 3: 40_000}  # up to which it is affordable where multigrid cannot be trusted
 # Exchange between wells, relative to the fastest rate, below which the rounding of the cycles would hide it.
 SLOWEST = 1e-14
+SEEN = 1e-9  # and below which a coarser grid would not see it for the rounding of what is out of balance
+ENOUGH = 5e-4  # error that cycles may leave, as a part of what half as many cells an axis change
 UNRESOLVED = 0.2  # distance in L1 from the coarse twin beyond which a law is flagged
 
 
 @dataclass(frozen=True)
 class Law:
-    """Stationary masses of the cells (n,), who found them, the error in L1 that the solver left, and the
-    relative rate of the slowest exchange between heavy parts, as seen on the coarsest grid."""
+    """Stationary masses of the cells (n,), who found them, the error in L1 that the solver left, the relative
+    rate of the slowest exchange between heavy parts, as seen on the coarsest grid, and, where cells are few,
+    their elimination."""
 
     masses: Array
     solver: str
     error: float = 0.0
     exchange: float = 1.0
+    factors: elimination.Elimination | None = None
 
 
 def density(op: MarkovOperator, solver: str | None = None) -> Density:
@@ -107,9 +113,12 @@ def law(op: MarkovOperator, solver: str | None = None) -> Law:
         return _direct(op)
     twin = op.coarse._law
     if solver == "multigrid" or (solver is None and twin.exchange > SLOWEST):
-        guess = refined(twin.masses, op.coarse.grid, op.grid)
+        guess, coarser = _foreseen(op), _coarser(op) if twin.exchange > SEEN else None
+        change = float(np.abs(pooled(guess, op.grid, op.coarse.grid) - twin.masses).sum())
         try:
-            found = multigrid.stationary(op.rates.links, guess)
+            found = multigrid.stationary(
+                op.rates.links, guess, max(multigrid.TOLERANCE, ENOUGH * change), coarser
+            )
             return Law(found.masses, "multigrid", found.error, twin.exchange)
         except SolverError:
             if op.grid.size > MOST[op.grid.ndim]:
@@ -123,12 +132,40 @@ def law(op: MarkovOperator, solver: str | None = None) -> Law:
     return _direct(op)
 
 
+def _foreseen(op: MarkovOperator) -> Array:
+    """What the coarse twin, and if it was not solved directly its own, let expect; masses that sum to one."""
+    coarse = op.coarse
+    assert coarse is not None
+    if coarse.coarse is None or coarse.grid.size <= FEW or not op.order:
+        guess = refined(coarse._law.masses, coarse.grid, op.grid)
+    else:
+        coarser = coarse.coarse
+        laws = coarse._law.masses, coarse.grid, coarser._law.masses, coarser.grid
+        guess = foreseen(*laws, op.grid, op.order)
+    guess /= guess.sum()
+    return guess
+
+
+def _coarser(op: MarkovOperator) -> Coarser | None:
+    """The coarser grids to correct on, down to one that was eliminated."""
+    coarse = op.coarse
+    assert coarse is not None
+    masses, factors = coarse._law.masses, coarse._law.factors
+    if factors is not None:
+        return Coarser(overlay(coarse.grid, op.grid), masses, factors.mend)
+    below = None if coarse.coarse is None else _coarser(coarse)
+    if below is None:
+        return None
+    cycle = VCycle(Incoming.of(coarse.rates.links), masses, below)
+    return Coarser(overlay(coarse.grid, op.grid), masses, cycle)
+
+
 def _direct(op: MarkovOperator) -> Law:
-    companion = op._companion
+    companion, factors = op._companion, None
     if companion is None:
-        masses = elimination.stationary(op.rates.links, op.grid.positions())
+        masses, factors = elimination.factored(op.rates.links, op.grid.positions())
     else:
         masses = stationary.stationary(op.rates.links, companion)
     if op.coarse is not None and op.grid.size > FEW:
         return Law(masses, "direct", 0.0, op.coarse._law.exchange)
-    return Law(masses, "direct", 0.0, slowest_exchange(op.rates.links, masses))
+    return Law(masses, "direct", 0.0, slowest_exchange(op.rates.links, masses), factors)

@@ -158,12 +158,19 @@ class Elimination:
         stuck[t] = k if k < 0 else front[FIRST] + k
         self._lower[lower : lower + b * s].reshape(b, s)[:] = edges[:, :s]
 
+    def mend(self, f: Array) -> Array:
+        """`forward` at half the cost where f (n,) changes its sign, and small only as rounding goes."""
+        return self._swept(f, (kernel.upper_sweep_transposed, kernel.lower_sweep_transposed))
+
     def _solve(self, f: Array, sweeps: tuple[Callable[..., None], ...]) -> Array:
         f = np.asarray(f, dtype=np.float64)
         if f.ndim == 2:
             return np.stack([self._solve(column, sweeps) for column in f.T], axis=1)
         if (f < 0.0).any():
             return self._solve(np.maximum(f, 0.0), sweeps) - self._solve(np.maximum(-f, 0.0), sweeps)
+        return self._swept(f, sweeps)
+
+    def _swept(self, f: Array, sweeps: tuple[Callable[..., None], ...]) -> Array:
         x = f[self._order.cells]
         for sweep in sweeps:
             sweep(self._order.fronts, self._order.edge, self._upper, self._lower, x)
@@ -189,12 +196,21 @@ def stationary(links: sparse.csr_array, position: NDArray[np.int64]) -> Array:
     >>> stationary(links, np.arange(3)[:, None]) * 21
     array([16.,  4.,  1.])
     """
+    return factored(links, position)[0]
+
+
+def factored(links: sparse.csr_array, position: NDArray[np.int64]) -> tuple[Array, Elimination]:
+    """`stationary`, and the factors: of the chain that is killed at the cell eliminated last.
+
+    Where f sums to zero nothing is killed on balance: ``mend(f)`` solves ``A' x = f`` for the chain itself.
+    """
     position = np.asarray(position)
     reference = int(np.argmin(np.square(position - position.mean(axis=0)).sum(axis=1)))
-    nothing = np.zeros(position.shape[0])
     trapped = False
     for _ in range(ATTEMPTS):
-        chain = Elimination(links, nothing, position, reference)
+        killing = np.zeros(position.shape[0])
+        killing[reference] = 1.0
+        chain = Elimination(links, killing, position, reference)
         if chain.trap is not None:
             if trapped:  # two sets of cells without a way out
                 break
@@ -202,7 +218,7 @@ def stationary(links: sparse.csr_array, position: NDArray[np.int64]) -> Array:
             continue
         masses = chain.visits()
         if masses.max() < HEAVY:
-            return np.asarray(masses / masses.sum())
+            return np.asarray(masses / masses.sum()), chain
         reference = int(np.nanargmax(masses))
     raise SolverError(
         "the chain falls into parts that do not reach each other in floating-point numbers, so that its "
