@@ -12,7 +12,7 @@ from fokkerplanck.estimate import combine_status, quietly
 from fokkerplanck.operators.edges import check_open_ends
 from fokkerplanck.operators.refinement import foreseen, overlay, pooled, refined
 from fokkerplanck.results import Density, Diagnostics
-from fokkerplanck.results.diagnostics import widening
+from fokkerplanck.results.diagnostics import MOST_ADDED, spreading, widening
 from fokkerplanck.solvers import elimination, multigrid, stationary
 from fokkerplanck.solvers.coarser import Coarser, VCycle
 from fokkerplanck.solvers.incoming import Incoming
@@ -82,7 +82,9 @@ def on_one_grid(op: MarkovOperator, coarse: Density | None, solver: str | None =
         mass_beyond_open_ends=beyond,
         piled=op.piles_up,
     )
-    status = combine_status([status, widening(widened or 0.0)])
+    doubtful = 0.0 if op.order == 1 or found.solver == "potential" else info["added_diffusion"]
+    spread = widening(widened or 0.0)
+    status = combine_status([status, spreading(doubtful) if spread == "ok" else spread])
     if coarse is not None:
         status = combine_status([status, _resolved(op, found.masses, coarse)])
     return op._density(values, coarse, status, info)
@@ -91,10 +93,11 @@ def on_one_grid(op: MarkovOperator, coarse: Density | None, solver: str | None =
 def _added(op: MarkovOperator, masses: Array, coarse: Density | None) -> float:
     """Share of the diffusion that the cells add, averaged over the law.
 
-    On the coarse twin, where it is larger, unless the upwind scheme adds so much that it must be known.
+    On the coarse twin, where it is larger, unless it is so much that it must be known.
     """
-    if coarse is not None and op.order == 2 and coarse.info.added_diffusion is not None:
-        return coarse.info.added_diffusion
+    twin = None if coarse is None or op.order != 2 else coarse.info.added_diffusion
+    if twin is not None and twin <= MOST_ADDED:
+        return twin
     return float(op.added_diffusion.ravel() @ masses)
 
 

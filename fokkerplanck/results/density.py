@@ -15,7 +15,7 @@ from fokkerplanck.grid import Grid, pointwise
 from fokkerplanck.results._interpolate import contract, interpolate
 from fokkerplanck.results._portions import mass_inside
 from fokkerplanck.results._tails import beyond
-from fokkerplanck.results.diagnostics import Diagnostics
+from fokkerplanck.results.diagnostics import MOST_ADDED, Diagnostics
 
 if TYPE_CHECKING:
     import xarray
@@ -106,23 +106,30 @@ class Density:
     def l1_error(self) -> float:
         """Distance in L1 to be expected between `values` and the exact cell averages, at most 2."""
         if self.coarse is None:
-            return self.info.left + (self.info.widened or 0.0)
+            return self.info.left + self._doubtful
         twin, ratio = self.coarse, self.grid.ratio(self.coarse.grid)
         moved = _moved(self, twin)
         before = None if twin.coarse is None else moved + _moved(twin, twin.coarse)
         found = Estimate.from_refinement(0.0, moved, self.order, ratio, coarsest=before)
-        return min(found.disc + self.info.left + (self.info.widened or 0.0), 2.0)
+        return min(found.disc + self.info.left + self._doubtful, 2.0)
+
+    @property
+    def _doubtful(self) -> float:
+        """Share of all spreading that the stencil adds and that is not known to vanish with the cells."""
+        added = self.info.added_diffusion or 0.0
+        resolved = self.order == 1 or self.info.solver == "potential" or added <= MOST_ADDED
+        return max(self.info.widened or 0.0, 0.0 if resolved else added)
 
     def _completed(self, found: Estimate, values: Array) -> Estimate:
         """The mean of a function of these values (size,) with what else its error holds."""
         info = self.info
-        if info.replicas is not None or info.widened:
+        if info.replicas is not None or self._doubtful:
             variance = float(values**2 @ self.masses) - float(values @ self.masses) ** 2
             spread = float(np.sqrt(max(variance, 0.0)))
             if info.replicas is not None:
                 found = found.with_(stat=spread / np.sqrt(max(info.replicas, 1)))
             # Where D was widened much, the law may fill the box, and taking that twice no longer shows.
-            found = found.with_(disc=found.disc + (info.widened or 0.0) * spread)
+            found = found.with_(disc=found.disc + self._doubtful * spread)
         if info.left > 0.0:
             # What time stepping or solver leave in L1, times what the function may be where there is mass.
             reached = self.masses > 1e-9 * self.masses.max()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-WIDENED = 0.1  # share of all spreading that a stencil may add where more cells need not help
+MOST_ADDED = 0.1  # share of all spreading that a stencil may add; measured in docs/theory
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Diagnostics(Mapping[str, Any]):
         Whether the chain has only finite, non-negative rates.
     added_diffusion : float
         Share of what the stencil adds in all that spreads, mean over the law (`Generator.added_diffusion`);
-        for a scheme of second order on the coarse twin, where it is larger.
+        for a scheme of second order on the coarse twin, where it is larger, unless it exceeds a tenth there.
     widened : float
         The part of it that comes from an elongated D, widened to shorten its links, on the grid itself. It
         need not fall with the cells, and is flagged above a tenth.
@@ -92,11 +92,21 @@ class Diagnostics(Mapping[str, Any]):
 _NAMES = tuple(f.name for f in fields(Diagnostics))
 
 
-def widening(share: float) -> str:
-    """``"ok"``, or what is wrong with links of a D that was widened by this share of all that spreads."""
-    if share <= WIDENED:
+def spreading(share: float) -> str:
+    """``"ok"``, or what is wrong where this is the share of the stencil in all that spreads."""
+    if share <= MOST_ADDED:
         return "ok"
     return (
-        f"cells too wide for so elongated a D: the stencil adds {share:.0%} of what spreads along its short "
-        "axis, and more cells need not help; turn the axes into those of D"
+        f"cells too wide: the stencil adds {share:.0%} of what spreads in the direction with the least "
+        "noise; use more, or turn the axes into those of D"
+    )
+
+
+def widening(share: float) -> str:
+    """``"ok"``, or what is wrong with links of a D that was widened by this share of all that spreads."""
+    if share <= MOST_ADDED:
+        return "ok"
+    return (
+        f"cells too wide for so elongated a D: the stencil adds {share:.0%} of what spreads along its "
+        "short axis, and more cells need not help; turn the axes into those of D"
     )
