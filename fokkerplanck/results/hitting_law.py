@@ -102,7 +102,7 @@ class HittingLaw:
         def chance(law: HittingLaw, at: Level = level) -> float:
             return float(law._share(at) @ law.probabilities)
 
-        found = self._refined(chance, chance(self))
+        found = self._refined(chance, chance(self), positive=True)
         if self.coarse is None or not any(law._cut(level) for law in (self, self.coarse)):
             return found.with_(value=min(found.value, 1.0))
         half = np.diag(0.5 * self.coarse.grid.spacing)
@@ -152,7 +152,9 @@ class HittingLaw:
 
         return plotting.draw_hitting_law(self, ax=ax, **options)
 
-    def _refined(self, functional: Callable[[HittingLaw], float], scale: float) -> Estimate:
+    def _refined(
+        self, functional: Callable[[HittingLaw], float], scale: float, positive: bool = False
+    ) -> Estimate:
         """Evaluate a functional on both grids; `scale` is what a change by the open ends is compared with."""
         fine = functional(self)
         common: dict[str, Any] = {"method": self.method, "assumptions": self.assumptions}
@@ -164,7 +166,8 @@ class HittingLaw:
             if change > MATTERS * scale:
                 status = combine_status([status, OPEN_ENDS.format(change)])
         ratio = self.grid.ratio(self.coarse.grid)
-        return Estimate.from_refinement(fine, twin, self.order, ratio, status=status, **common)
+        facts = {"positive": positive, "status": status, **common}
+        return Estimate.from_refinement(fine, twin, self.order, ratio, **facts)
 
     def _share(self, level: Level) -> Array:
         """How much (k,) of the piece about each place lies where a level is positive."""
