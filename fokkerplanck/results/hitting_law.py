@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from fokkerplanck.estimate import Estimate, combine_status
 from fokkerplanck.grid import Axis, Grid, Level, pointwise
 from fokkerplanck.results.density import Density
+from fokkerplanck.results.diagnostics import Diagnostics
 from fokkerplanck.results.field import MATTERS, OPEN_ENDS
 
 if TYPE_CHECKING:
@@ -115,13 +116,8 @@ class HittingLaw:
         axis = self.grid[name]
         coarse = None if self.coarse is None else self.coarse.density(name)
         values = self._masses(self.grid.names.index(name), axis) / axis.spacing
-        facts: tuple[Any, ...] = (
-            0,
-            self.constants,
-            self.status,
-            {},
-            self.assumptions,
-        )  # places fall into cells as they may
+        # Places fall into cells as they may: no order is clean.
+        facts = (0, self.constants, self.status, Diagnostics(), self.assumptions)
         return Density(Grid.from_axes([axis]), values, self.method, coarse, *facts)
 
     def crowding(self) -> Array:
