@@ -19,6 +19,7 @@ from fokkerplanck.results import Density
 Array = NDArray[np.float64]
 
 FAR = 1.6  # a prediction is trusted up to so many times the cells an axis of the grid it was made on
+SETTLINGS, MOST_AT_ONCE = 5, 1.5  # times that a grid is refined once more, and by how much at most
 SAFETY = 0.5  # share of the tolerance aimed at: the edge of a region lies elsewhere in its cell on every grid
 
 
@@ -39,6 +40,9 @@ class Answer(Protocol):
 
     def error(self, fine: Any, coarse: Any, order: int, axis: int) -> float:
         """Relative error of the fine answer, quoted from one on half the cells along an axis."""
+
+    def quoted(self, op: MarkovOperator) -> float:
+        """Relative error that the answer itself quotes, from all its grids; 0 if that is not looked at."""
 
 
 def resolve(
@@ -86,7 +90,22 @@ def resolve(
             f"({limits.an_axis} an axis, {limits.total} in all): about {rtol * excess**order:.1g} is within "
             "reach. Ask for that, or give cells= or a smaller box"
         )
-    return _with_cells(grid, wanted)
+    return _settled(build, _with_cells(grid, wanted), answer, rtol, limits)
+
+
+def _settled(build: Build, grid: Grid, answer: Answer, rtol: float, limits: Limits) -> Grid:
+    """Refine until the answer itself quotes the tolerance: its coarsest grid may not resolve a region."""
+    for _ in range(SETTLINGS):
+        op = build(grid)
+        excess = answer.quoted(op) / rtol
+        if not excess > 1.0:
+            break
+        growth = min(excess ** (1 / min(max(op.order, 1), 3)), MOST_AT_ONCE)
+        finer = _with_cells(grid, growth * np.array(grid.shape))
+        if max(finer.shape) > limits.an_axis or finer.size > limits.total:
+            break
+        grid = finer
+    return grid
 
 
 def _wanted(shape: Array, errors: Array, floor: Array, tolerance: float, order: int) -> Array:
@@ -118,6 +137,11 @@ class ExitTime:
         field = op.exit_time(self.region)
         return replace(field, coarse=None, shadow=None).at(**self.x0).value
 
+    def quoted(self, op: MarkovOperator) -> float:
+        """From the grid, its twin and the twin of that."""
+        time = op.exit_time(self.region).at(**self.x0)
+        return time.disc / abs(time.value)
+
     def error(self, fine: float, coarse: float, order: int, axis: int) -> float:
         """Relative."""
         return _quoted(fine, coarse, order, positive=True) / abs(fine)
@@ -130,6 +154,10 @@ class Law:
     def measured(self, op: MarkovOperator) -> Density:
         """The density on this grid alone."""
         return replace(op.stationary(), coarse=None)
+
+    def quoted(self, op: MarkovOperator) -> float:
+        """Not looked at: a law is there to be asked for many things."""
+        return 0.0
 
     def error(self, fine: Density, coarse: Density, order: int, axis: int) -> float:
         """The largest of those in L1, and of the means and variances in units of the variances."""
