@@ -59,11 +59,11 @@ def test_rotation_without_detailed_balance(a: float, bound: float) -> None:
     paths = gen.reactive_current("x < -0.8", "x > 0.8")
     assert abs(paths.rate.value / rate - 1) < bound
     assert abs(paths.rate.value - rate) < paths.rate.error < 0.05 * rate
-    assert paths.info["arriving"] == pytest.approx(paths.totals.rate, rel=1e-9)
+    assert paths.info["arriving"] == pytest.approx(paths.totals.rate, rel=3e-7)  # as far as the law is solved
     # Through every line x = const between the regions goes the same current: links here follow the axes.
     x, dy = paths.grid["x"].centres, paths.grid["y"].spacing
     through = paths.values[np.abs(x) < 0.75, :, 0].sum(axis=1) * dy
-    np.testing.assert_allclose(through, paths.totals.rate, rtol=1e-9)
+    np.testing.assert_allclose(through, paths.totals.rate, rtol=3e-7)
     # One that was in the source last is so half of the time, by symmetry.
     assert paths.totals.from_source == pytest.approx(0.5, abs=1e-6)
 

@@ -74,7 +74,7 @@ class Hierarchy:
         flow, stay = self._flow[:links], self._stay[:n]
         balance.sweep(*chain.graph, NOTHING, p, True)
         aggregation.collect(chain.source, chain.rate, p, self._place, self._levels[2][:links], flow, stay)
-        with np.errstate(divide="ignore"):  # a state that nothing leaves is told by `stuck`
+        with np.errstate(divide="ignore", over="ignore"):  # a state that nothing leaves is told by `stuck`
             np.divide(1.0, stay, out=stay)
         arrays = (*self._levels, self._flow, self._stay, self._places, self._visits, self._phi)
         self.stuck = balance.cycle(*arrays)
