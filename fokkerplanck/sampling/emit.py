@@ -133,3 +133,8 @@ def normals(count: int, targets: Sequence[str], scale: str, step: str, base: str
         four = [*targets[j : j + 4], "_", "_", "_"][:4]
         lines.append(f"{join(four)} = normals(seed, particle, {step}, {base} + {j // 4})")
     return lines + [f"{t} *= {scale}" for t in targets if scale]
+
+
+def sharing(count: int) -> int:
+    """How many consecutive draws of `count` normals fill whole random blocks of four; 1 from 4 on."""
+    return {1: 4, 2: 2, 3: 4}.get(count, 1)

@@ -10,15 +10,21 @@ from typing import Any
 import sympy
 
 from fokkerplanck.sampling import _chain_template as _template
-from fokkerplanck.sampling.emit import Hoist, Kernel, build, common, fill, join, lines_of, named, normals
+from fokkerplanck.sampling.emit import (
+    Hoist,
+    Kernel,
+    build,
+    common,
+    fill,
+    join,
+    lines_of,
+    named,
+    normals,
+    sharing,
+)
 from fokkerplanck.sampling.program import ChainProgram, Draw
 
 Lines = list[str]
-
-
-def sharing(count: int) -> int:
-    """How many consecutive draws of `count` normals fill whole random blocks of four."""
-    return {1: 4, 2: 2, 3: 4}.get(count, 1)
 
 
 @dataclass(frozen=True)

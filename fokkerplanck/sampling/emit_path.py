@@ -10,7 +10,7 @@ import sympy
 from fokkerplanck.codegen import real_form
 from fokkerplanck.formula import LEARNING_RATE
 from fokkerplanck.sampling import _template
-from fokkerplanck.sampling.emit import Hoist, Kernel, build, common, join, lines_of, named, normals
+from fokkerplanck.sampling.emit import Hoist, Kernel, build, common, join, lines_of, named, normals, sharing
 from fokkerplanck.sampling.program import PathProgram
 
 Entries = dict[tuple[int, int], str]  # code of the nonzero lower entries of a matrix
@@ -48,14 +48,9 @@ def _advance(program: PathProgram, hoist: Hoist) -> dict[str, Any]:
     return {"advance": lines + more, "advanced": join(advanced)}
 
 
-def moments_a_block(d: int) -> int:
-    """Consecutive moments that share the four normals of a random block: none goes to waste for d up to 3."""
-    return {1: 4, 2: 2, 3: 4}.get(d, 1)
-
-
 def increments(d: int, moments: int) -> list[str]:
     """Lines that draw standard normals ``w{moment}_{coordinate}`` of some moments, from a whole block on."""
-    together = moments_a_block(d)
+    together = sharing(d)
     lines = []
     for k in range(0, moments, together):
         names = [f"w{m}_{j}" for m in range(k, k + together) for j in range(d)]
@@ -65,7 +60,7 @@ def increments(d: int, moments: int) -> list[str]:
 
 def _paths(program: PathProgram, hoist: Hoist) -> dict[str, Any]:
     d = len(program.state)
-    group = max(2, moments_a_block(d))
+    group = max(2, sharing(d))
     blocks = _advance(program, hoist)
     shared = common(hoist, d)
     c, constants = [f"c{j}" for j in range(d)], shared["constants"]
@@ -111,7 +106,7 @@ def path_kernel(program: PathProgram) -> Kernel:
 
 def _passage(program: PathProgram, hoist: Hoist, merge: int) -> dict[str, Any]:
     d = len(program.state)
-    group = max(1, moments_a_block(d) // merge)
+    group = max(1, sharing(d) // merge)
     blocks = _advance(program, hoist)
     shared = common(hoist, d)
     x, constants = [f"x{j}" for j in range(d)], shared["constants"]
