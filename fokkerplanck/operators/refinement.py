@@ -52,7 +52,7 @@ def pooled(masses: Array, fine: Grid, coarse: Grid) -> Array:
 def overlay(coarse: Grid, fine: Grid) -> Overlay:
     """How the fine grid lies over the coarse one."""
     node, x = zip(*(_nodes(a, b, (0, 1)) for a, b in zip(coarse.axes, fine.axes, strict=True)), strict=True)
-    return Overlay(coarse.shape, _parent(coarse, fine), node, x)
+    return Overlay(coarse.shape, node, x)
 
 
 def _parent(coarse: Grid, fine: Grid) -> NDArray[np.uint32]:

@@ -22,21 +22,18 @@ from fokkerplanck.solvers.incoming import NOTHING, Incoming
 Array = NDArray[np.float64]
 
 LEAST = 1e-250  # relative to the largest: masses below tell nothing
-MOST = (
-    0.3  # by which masses are changed at once: where they are off by more, in the tails, aggregates mend them
-)
+MOST = 0.3  # share by which masses are changed at once: what is off by more, in the tails, aggregates mend
 
 
 @dataclass(frozen=True)
 class Overlay:
     """How a fine grid lies over a coarser one of the `shape`.
 
-    ``parent`` (n,) is the coarser cell that holds the centre of each fine one; along every axis the fine
-    centres lie at the parts ``x`` (m,) of the way between the coarser centres ``node`` (m, 2).
+    Along every axis the fine centres lie at the parts ``x`` (m,) of the way between the coarser centres
+    ``node`` (m, 2).
     """
 
     shape: tuple[int, ...]
-    parent: NDArray[np.uint32]
     node: tuple[NDArray[np.int64], ...]
     x: tuple[Array, ...]
 
