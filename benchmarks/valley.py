@@ -1,4 +1,4 @@
-"""Speed of particles on the standard valley, as ratios within one run: ``python benchmarks/valley.py``."""
+"""Speed of particles on the standard valley, as ratios within one run: ``python -m benchmarks.valley``."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from tests.random_problems.classes import CLASSES, Tally, tally
 
 WANTED = 0.95
 SEED = 20
-# Problems of each class in the quick part; `python -m benchmarks.coverage` asks many more, in space too.
+# Problems of each class in the quick part; `python -m benchmarks.error_bars` asks many more, in space too.
 QUICK = {
     "law, line": 12,
     "law, walls of a line": 12,

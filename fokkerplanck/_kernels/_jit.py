@@ -1,8 +1,9 @@
 """The only place with Numba options, each with its reason.
 
-``inline``    small helpers; compiled into their callers, so they need no cache of their own
+``inline``    small helpers; cached like the rest, or every new program would compile them once more
 ``exact``     the same, where the order of the arithmetic is what makes the result accurate
-``serial``    kernels called from Python, one thread
+``serial``    kernels called from Python, one thread; without the interpreter's lock, so that threads may share
+              the rows of an array among them
 ``parallel``  kernels called from Python, with ``prange``
 """
 
@@ -37,16 +38,16 @@ def _cached(**options: Any) -> Decorator:
         before = numba.config.CACHE_DIR  # read by Numba while it decorates, and only then
         numba.config.CACHE_DIR = str(_cache.machine_code(before))
         try:
-            return numba.njit(cache=True, **OPTIONS, **options)(function)
+            return numba.njit(cache=True, **(OPTIONS | options))(function)
         finally:
             numba.config.CACHE_DIR = before
 
     return decorate
 
 
-inline: Decorator = numba.njit(**OPTIONS)
-lane: Decorator = numba.njit(**OPTIONS, forceinline=True)
+inline: Decorator = _cached()
+lane: Decorator = _cached(forceinline=True)
 # "contract" alone: a fused multiply-add only rounds less.
-exact: Decorator = numba.njit(fastmath={"contract"}, error_model="numpy", forceinline=True)
-serial: Decorator = _cached()
+exact: Decorator = _cached(fastmath={"contract"}, forceinline=True)
+serial: Decorator = _cached(nogil=True)
 parallel: Decorator = _cached(parallel=True)

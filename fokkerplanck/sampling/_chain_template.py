@@ -22,14 +22,14 @@ def edge($state, $constants):
 # Steps at the rate 0 fill up the first and the last group. What has left, or diverged, stays where it is.
 CHAIN = """
 
-@parallel
+@serial
 def run(x, time, particles, lr, batch, data, constants, seed, first_step):
     $unpack
     inv_batch = 1.0 / batch
     root_batch = math.sqrt(inv_batch)
     n_rows = data.shape[0]
     lanes = lanes_of(x.shape[0])
-    for block in prange((x.shape[0] + lanes - 1) // lanes):
+    for block in range((x.shape[0] + lanes - 1) // lanes):
         first = block * lanes
         count = min(lanes, x.shape[0] - first)
         ids = np.empty(lanes, np.int64)

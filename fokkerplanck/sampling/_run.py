@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -17,6 +19,7 @@ Progress = Callable[[float], None] | None
 GROUP = 4  # steps that kernels take at once, or a divisor of it: runs are made of whole groups
 _TARGET = 0.2  # seconds a chunk: Ctrl-C and the progress bar wait no longer
 _FIRST = 64
+_BLOCK = 256  # rows: a kernel's block of lanes
 
 
 def in_chunks(steps: int, work: Callable[[int, int], float], progress: Progress) -> None:
@@ -37,6 +40,22 @@ def in_chunks(steps: int, work: Callable[[int, int], float], progress: Progress)
             break
         factor = min(8.0, max(0.125, _TARGET / max(elapsed, 1e-9)))
         size = max(GROUP, int(size * factor) // GROUP * GROUP)
+
+
+def in_threads(work: Callable[[slice], Any], rows: int) -> None:
+    """Call work on all rows, each thread on a range of them; no result depends on where they are cut.
+
+    Numba's own parallel loops compile three times as long, and a new formula is a new kernel.
+    """
+    blocks = -(-rows // _BLOCK)
+    threads = min(numba.get_num_threads(), blocks)
+    if threads == 1:
+        work(slice(0, rows))
+        return
+    ends = [blocks * k // threads * _BLOCK for k in range(threads + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(work, slice(*ends[k : k + 2])) for k in range(threads)]:
+            done.result()
 
 
 def padded(values: Array, before: int) -> Array:

@@ -12,10 +12,9 @@ HEADER = """
 import math
 
 import numpy as np
-from numba import prange
 
 from fokkerplanck._kernels import batches, elementary
-from fokkerplanck._kernels._jit import inline, lane, parallel
+from fokkerplanck._kernels._jit import inline, lane, serial
 from fokkerplanck._kernels.crossing import crosses, crossing_fraction, may_cross
 from fokkerplanck._kernels.lanes import lanes_of
 from fokkerplanck._kernels.random import (
@@ -47,11 +46,11 @@ def edge($state, rate, $constants):
 # Steps of no length fill up the first and the last group.
 PATHS = """
 
-@parallel
+@serial
 def run(x, coarse, particles, dt, rates, constants, seed, first_step):
     $unpack
     lanes = lanes_of(x.shape[0])
-    for block in prange((x.shape[0] + lanes - 1) // lanes):
+    for block in range((x.shape[0] + lanes - 1) // lanes):
         first = block * lanes
         count = min(lanes, x.shape[0] - first)
         ids = np.empty(lanes, np.int64)
@@ -88,12 +87,12 @@ def again($state, h, root, last, $constants, seed, particle, step):
     return $state, time
 
 
-@parallel
+@serial
 def run(x, time, particles, h, steps, last, constants, seed, first_step):
     $unpack
     root = math.sqrt(2.0 * h / $merge)
     lanes = lanes_of(x.shape[0])
-    for block in prange((x.shape[0] + lanes - 1) // lanes):
+    for block in range((x.shape[0] + lanes - 1) // lanes):
         first = block * lanes
         count = min(lanes, x.shape[0] - first)
         ids = np.empty(lanes, np.int64)

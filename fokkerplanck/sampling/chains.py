@@ -53,8 +53,8 @@ def run_chain(
 
     def work(done: int, count: int) -> float:
         part = rates[done : done + count]
-        start = first_step - before + done
-        kernel.run(x, times, particles, part, int(batch), rows, constants, word, start)
+        steps_of = part, int(batch), rows, constants, word, first_step - before + done
+        _run.in_threads(lambda r: kernel.run(x[r], times[r], particles[r], *steps_of), len(x))
         return 0.0
 
     _run.in_chunks(len(rates), work, progress)
@@ -99,8 +99,9 @@ def first_passage_chain(
 
     def work(done: int, count: int) -> float:
         alive = np.flatnonzero(times == np.inf)
-        y, t, part = x[alive], times[alive], rates[done : done + count]
-        kernel.run(y, t, particles[alive], part, int(batch), rows, constants, word, done)
+        y, t, ids = x[alive], times[alive], particles[alive]
+        steps_of = rates[done : done + count], int(batch), rows, constants, word, done
+        _run.in_threads(lambda r: kernel.run(y[r], t[r], ids[r], *steps_of), len(y))
         x[alive], times[alive] = y, t
         return float(np.mean(times < np.inf))
 

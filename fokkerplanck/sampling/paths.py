@@ -58,7 +58,8 @@ def run_paths(
 
     def work(done: int, count: int) -> float:
         part = slice(done, done + count)
-        kernel.run(x, coarse, particles, sizes[part], lr[part], constants, word, first_step - before + done)
+        steps_of = sizes[part], lr[part], constants, word, first_step - before + done
+        _run.in_threads(lambda r: kernel.run(x[r], coarse[r], particles[r], *steps_of), len(x))
         return 0.0
 
     _run.in_chunks(len(sizes), work, progress)
@@ -104,8 +105,9 @@ def first_passage_paths(
 
     def work(done: int, count: int) -> float:
         alive = np.flatnonzero(times == np.inf)
-        y, t = x[alive], times[alive]
-        kernel.run(y, t, particles[alive], h, count, steps, constants, word, done)
+        y, t, ids = x[alive], times[alive], particles[alive]
+        steps_of = h, count, steps, constants, word, done
+        _run.in_threads(lambda r: kernel.run(y[r], t[r], ids[r], *steps_of), len(y))
         x[alive], times[alive] = y, t
         return float(np.mean(times < np.inf))
 

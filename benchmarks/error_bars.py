@@ -1,4 +1,4 @@
-"""``python -m benchmarks.coverage [--problems N] [--seed S]``: how often quoted errors cover, by class.
+"""``python -m benchmarks.error_bars [--problems N] [--seed S]``: how often quoted errors cover, by class.
 
 Random problems with exact answers, those that the tests draw, in numbers that take half an hour.
 """
