@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
+import fokkerplanck as fp
 from fokkerplanck.solvers import multigrid
 from fokkerplanck.solvers.linear import SolverError
 from fokkerplanck.solvers.metastable import slowest_exchange
@@ -133,3 +134,17 @@ def test_refusals() -> None:
     apart = sparse.block_diag([block, block], format="csr")
     with pytest.raises(SolverError, match="not unique"):
         multigrid.stationary(sparse.csr_array(apart), np.ones(288))
+
+
+def test_the_factors_of_a_library_find_the_same_law() -> None:
+    """SuperLU shares nothing with cycles or elimination; a full tensor with a current."""
+    sde = fp.SDE(
+        variables=("x", "y"),
+        drift=["-x*(x*x - 1) - 0.5*y", "-y + 0.2*x"],
+        diffusion=[["0.1 + 0.05*x**2", ".03"], [".03", ".12"]],
+    )
+    gen = sde.generator(fp.Grid(x=(-2.2, 2.2, 80), y=(-2, 2, 80)))
+    by = {solver: gen.stationary(solver) for solver in ("multigrid", "direct", "superlu")}
+    assert {p.info.solver for p in by.values()} == set(by)
+    assert by["superlu"].masses == pytest.approx(by["direct"].masses, abs=1e-13)
+    assert np.abs(by["superlu"].masses - by["multigrid"].masses).sum() < 1e-6

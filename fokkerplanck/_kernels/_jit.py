@@ -2,8 +2,8 @@
 
 ``inline``    small helpers; cached like the rest, or every new program would compile them once more
 ``exact``     the same, where the order of the arithmetic is what makes the result accurate
-``serial``    kernels called from Python, one thread; without the interpreter's lock, so that threads may share
-              the rows of an array among them
+``serial``    kernels called from Python, one thread; without the interpreter's lock, so that several threads
+              may each take some rows of an array
 ``parallel``  kernels called from Python, with ``prange``
 """
 

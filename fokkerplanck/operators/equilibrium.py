@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-SOLVERS = ("multigrid", "direct")
+LIBRARIES = ("superlu", "pardiso")
+SOLVERS = ("multigrid", "direct", *LIBRARIES)
 FEW = 5000  # cells up to which a direct solve is quickest
 MOST = {1: 10**8, 2: 300_000, 3: 40_000}  # up to which it is affordable where multigrid cannot be trusted
 # Exchange between wells, relative to the fastest rate, below which the rounding of the cycles would hide it.
@@ -112,6 +113,8 @@ def _resolved(op: MarkovOperator, masses: Array, coarse: Density) -> str:
 
 def law(op: MarkovOperator, solver: str | None = None) -> Law:
     """By multigrid from the coarse twin; directly where cells are few or wells hardly exchange mass."""
+    if solver in LIBRARIES:
+        return Law(stationary.by_factors(op.rates.links, solver), solver)
     if op.coarse is None or op.grid.ndim == 1 or op.grid.size <= FEW:
         return _direct(op)
     twin = op.coarse._law

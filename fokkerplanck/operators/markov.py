@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -151,8 +150,10 @@ class MarkovOperator:
         Parameters
         ----------
         solver : str, optional
-            ``"multigrid"``, or ``"direct"``, which eliminates cell after cell. By default cells are
-            eliminated where there are few, and where wells exchange mass too slowly for the other.
+            ``"multigrid"``, or ``"direct"``, which eliminates cell after cell without subtracting. By default
+            cells are eliminated where there are few, and where wells exchange mass too slowly for the
+            other. ``"superlu"`` and ``"pardiso"`` (needs pypardiso) are the factors of a library, which
+            share nothing with these two: to check them.
 
         Raises
         ------
@@ -289,33 +290,3 @@ class MarkovOperator:
         full = np.full(self.grid.size, np.nan)
         full[cells] = values
         return full.reshape(self.grid.shape)
-
-    def _field(
-        self,
-        solve: Callable[[MarkovOperator], tuple[Array, str]],
-        quantity: str,
-        unit: str,
-        known: Level,
-        way: Callable[[MarkovOperator], Restriction],
-        positive: bool = True,
-    ) -> Field:
-        """A function of the starting point that `solve` finds on a grid; the chain goes on its `way` until
-        it leaves."""
-
-        def field(op: MarkovOperator, coarse: Field | None = None, shadow: Field | None = None) -> Field:
-            values, status = solve(op)
-            solved = np.isfinite(values)
-            values = np.where(solved, values, known(op.grid.points()).reshape(op.grid.shape))
-            facts = (op.method, coarse, op.order, status, known, solved, shadow, op.assumptions)
-            return Field(op.grid, values, quantity, unit, *facts, positive)
-
-        if self.coarse is None:
-            return field(self)
-        last = self._coarsest
-        third = None if last is None else quietly(lambda: field(last))
-        shadow = None if self._shadow is None else field(self._shadow)
-        fine, wider = field(self, field(self.coarse, third), shadow), self._wider
-        if wider is None:
-            return fine
-        share = passage.widened_on_the_way(self, way(self))
-        return replace(fine, wider=quietly(lambda: field(wider)), widened=share)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.estimate import NotValidHere
+from fokkerplanck.estimate import NotValidHere, quietly
 from fokkerplanck.grid import Level, inside
 from fokkerplanck.operators.restriction import Restriction, restriction
 from fokkerplanck.results import Field
@@ -29,7 +31,7 @@ def exit_time(op: MarkovOperator, level: Level | None) -> Field:
         return op._scatter(r.cells, t), _reliability(r)
 
     known = _nothing_outside(level)
-    return op._field(solve, "mean exit time", op.unit, known, lambda op: restriction(op, level))
+    return _field(op, solve, "mean exit time", op.unit, known, lambda op: restriction(op, level))
 
 
 def exit_variance(op: MarkovOperator, level: Level | None) -> Field:
@@ -43,8 +45,8 @@ def exit_variance(op: MarkovOperator, level: Level | None) -> Field:
 
     # What upwinding adds stands in an exponent; of a time that is nearly certain it is a summand.
     positive, unit, known = op.order == 1, f"{op.unit}^2", _nothing_outside(level)
-    return op._field(
-        solve, "variance of the exit time", unit, known, lambda op: restriction(op, level), positive
+    return _field(
+        op, solve, "variance of the exit time", unit, known, lambda op: restriction(op, level), positive
     )
 
 
@@ -68,10 +70,41 @@ def committor(op: MarkovOperator, source: Level, target: Level) -> Field:
     def known(x: Array) -> Array:
         return np.where(target(x) > 0, 1.0, np.where(source(x) > 0, 0.0, np.nan))
 
-    return op._field(solve, "committor", "", known, way)
+    return _field(op, solve, "committor", "", known, way)
 
 
-def widened_on_the_way(op: MarkovOperator, r: Restriction) -> Array | None:
+def _field(
+    op: MarkovOperator,
+    solve: Callable[[MarkovOperator], tuple[Array, str]],
+    quantity: str,
+    unit: str,
+    known: Level,
+    way: Callable[[MarkovOperator], Restriction],
+    positive: bool = True,
+) -> Field:
+    """A function of the starting point that `solve` finds on a grid, with its coarse twins; the chain goes on
+    its `way` until it leaves."""
+
+    def field(op: MarkovOperator, coarse: Field | None = None, shadow: Field | None = None) -> Field:
+        values, status = solve(op)
+        solved = np.isfinite(values)
+        values = np.where(solved, values, known(op.grid.points()).reshape(op.grid.shape))
+        facts = (op.method, coarse, op.order, status, known, solved, shadow, op.assumptions)
+        return Field(op.grid, values, quantity, unit, *facts, positive)
+
+    if op.coarse is None:
+        return field(op)
+    last = op._coarsest
+    third = None if last is None else quietly(lambda: field(last))
+    shadow = None if op._shadow is None else field(op._shadow)
+    fine, wider = field(op, field(op.coarse, third), shadow), op._wider
+    if wider is None:
+        return fine
+    share = _widened_on_the_way(op, way(op))
+    return replace(fine, wider=quietly(lambda: field(wider)), widened=share)
+
+
+def _widened_on_the_way(op: MarkovOperator, r: Restriction) -> Array | None:
     """Share of all spreading that widening D adds on the way out from each cell, (grid.shape)."""
     share = op._widened_share
     if share is None:
