@@ -62,7 +62,7 @@ def test_two_grids_foretell_the_third() -> None:
 
 
 def test_a_coarser_grid_mends_what_is_smooth() -> None:
-    """Wells weighed wrongly, which sweeps hardly see: one correction leaves a nineteenth, by a V-cycle through
+    """Wells weighed wrongly, which sweeps hardly see: one correction leaves a nineteenth, by a V-cycle over
     a middle grid as by an exact solution on the next one."""
     sde = fp.SDE(
         variables=("x", "y"),
