@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from fokkerplanck.operators import Generator as Generator
     from fokkerplanck.operators import MarkovOperator as MarkovOperator
     from fokkerplanck.operators import TransitionOperator as TransitionOperator
+    from fokkerplanck.recording import Record as Record
     from fokkerplanck.reporting import report as report
     from fokkerplanck.results import Density as Density
     from fokkerplanck.results import Ensemble as Ensemble
     from fokkerplanck.results import ExitLaw as ExitLaw
     from fokkerplanck.results import Field as Field
+    from fokkerplanck.results import History as History
     from fokkerplanck.results import HittingLaw as HittingLaw
     from fokkerplanck.results import ReactiveCurrent as ReactiveCurrent
     from fokkerplanck.results import Spectrum as Spectrum
@@ -58,6 +60,8 @@ _HOME = {
     "TransitionOperator": "operators",
     "Density": "results",
     "Ensemble": "results",
+    "History": "results",
+    "Record": "recording",
     "ExitLaw": "results",
     "Field": "results",
     "HittingLaw": "results",

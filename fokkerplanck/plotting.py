@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
 
     from fokkerplanck.grid import Grid
-    from fokkerplanck.results import Ensemble, ExitLaw, HittingLaw, ReactiveCurrent, Spectrum
+    from fokkerplanck.results import Ensemble, ExitLaw, History, HittingLaw, ReactiveCurrent, Spectrum
 
 # One colour a level of description, everywhere (Okabe and Ito's palette: safe for the colour-blind).
 COLOURS = {
@@ -141,6 +141,21 @@ def draw_ensemble(ensemble: Ensemble, ax: Axes | None = None, bins: int = 60, **
     middle = 0.5 * (faces[1:] + faces[:-1])
     ax.errorbar(middle, counts * scale, yerr=np.sqrt(counts) * scale, fmt=".", capsize=2, **options)
     ax.set_ylabel("density")
+    return ax
+
+
+def draw_history(history: History, number: int, ax: Axes | None = None, **options: Any) -> Axes:
+    """Draw a mean against time in a band of three standard errors, and where its average over time begins."""
+    ax = new_axes() if ax is None else ax
+    value, error = history.means[:, number] + history.biases[:, number], history.errors[:, number]
+    (line,) = ax.plot(history.times, value, **options)
+    ax.fill_between(
+        history.times, value - 3 * error, value + 3 * error, color=line.get_color(), alpha=0.25, lw=0
+    )
+    if history.after > 0:
+        ax.axvline(history.after, color="0.6", lw=0.8, ls=":")
+    ax.set_xlabel(history.unit)
+    ax.set_ylabel(f"mean of {history.observables[number]}, ± 3 s.e.")
     return ax
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from fokkerplanck.operators import Generator
 from fokkerplanck.operators.auto import Question, choose
 from fokkerplanck.operators.scheduled import ScheduledGenerator
 from fokkerplanck.potential import Potential
+from fokkerplanck.recording import Record
 from fokkerplanck.results import Ensemble
 from fokkerplanck.schedules import Schedule
 from fokkerplanck.solvers.magnus import Staircase
@@ -179,6 +181,8 @@ class SDE:
         rng: Any = None,
         dt: float | None = None,
         progress: Any = None,
+        record: Record | None = None,
+        checkpoint: str | Path | None = None,
     ) -> Ensemble:
         """Simulate `n` independent paths to time `t` by Euler–Maruyama, with a coupled run at twice the step.
 
@@ -195,8 +199,13 @@ class SDE:
         dt : float, optional
             Step; by default a sixteenth of the learning rate of the chain behind the SDE, which is also the
             longest allowed, or a fiftieth of the fastest local time scale where a trial run of 64 paths goes.
+        record : Record, optional
+            What to note on the way; found in ``.history``.
+        checkpoint : path, optional
+            A file that holds where the run stands. Interrupted or killed, the same call goes on from it, to
+            the same bits.
         """
-        return trajectories.simulate(self, n, t, x0, rng, dt, progress)
+        return trajectories.simulate(self, n, t, x0, rng, dt, progress, record, checkpoint)
 
     def first_passage(
         self,
@@ -207,13 +216,15 @@ class SDE:
         rng: Any = None,
         dt: float | None = None,
         progress: Any = None,
+        checkpoint: str | Path | None = None,
     ) -> sampling.Passage:
         """Times at which `n` paths first leave a region, seen also between steps (Brownian bridge).
 
         Beside them, in ``.coarse``, those of the same paths at twice the step: weak order one, so that twice
-        the fine mean less the coarse one is free of the step bias to that order.
+        the fine mean less the coarse one is free of the step bias to that order. For `checkpoint` see
+        `simulate`.
         """
-        return trajectories.first_passage(self, region, n, x0, max_time, rng, dt, progress)
+        return trajectories.first_passage(self, region, n, x0, max_time, rng, dt, progress, checkpoint)
 
     def path_program(self, region: str | None = None) -> sampling.PathProgram:
         """Return the compiled step program of this SDE, with the level of a region to leave."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from fokkerplanck import chain_grid, exits, formula, sampling, theory
 from fokkerplanck.estimate import Estimate, NotValidHere
@@ -11,6 +14,7 @@ from fokkerplanck.formula import BATCH, LEARNING_RATE
 from fokkerplanck.grid import Grid, is_whole
 from fokkerplanck.loss import Loss
 from fokkerplanck.operators import TransitionOperator
+from fokkerplanck.recording import Record, Recorder
 from fokkerplanck.results import Ensemble
 from fokkerplanck.sampling.seeds import seed_of
 from fokkerplanck.schedules import Rate, Schedule
@@ -125,12 +129,20 @@ class SGD:
         rng: Any = None,
         first_step: int = 0,
         progress: Progress | None = None,
+        record: Record | None = None,
+        checkpoint: str | Path | None = None,
     ) -> Ensemble:
-        """Simulate `n` independent chains for a number of steps; see `SDE.simulate` for `x0` and `rng`."""
+        """Simulate `n` independent chains for a number of steps; see `SDE.simulate` for the arguments."""
         start = starting_points(x0, n, self.names)
         check_steps(steps=steps)
         check_steps(first_step=first_step, least=0)
-        seed = seed_of(rng)
+        kept = None if checkpoint is None else sampling.Checkpoint(checkpoint)
+        seed, recorder = seed_of(rng, kept), None
+        if record is not None:
+            check_steps(every=record.every)
+            times = np.arange(first_step, first_step + steps + 1, dtype=float)
+            facts = self.names, self.loss.constants, n, times, int(record.every), "steps"
+            recorder = Recorder(record, *facts)
         run = sampling.run_chain(
             self.chain_program(),
             start,
@@ -142,6 +154,8 @@ class SGD:
             first_step,
             self.loss.data,
             progress=progress,
+            frames=None if recorder is None else recorder.frames,
+            checkpoint=kept,
         )
         return Ensemble(
             self.names,
@@ -153,13 +167,22 @@ class SGD:
             "steps",
             seed,
             self.loss.constants,
+            None if recorder is None else recorder.history("SGD chains"),
         )
 
     def first_passage(
-        self, region: str, n: int, x0: Any, max_steps: int, rng: Any = None, progress: Progress | None = None
+        self,
+        region: str,
+        n: int,
+        x0: Any,
+        max_steps: int,
+        rng: Any = None,
+        progress: Progress | None = None,
+        checkpoint: str | Path | None = None,
     ) -> sampling.Passage:
-        """Steps after which `n` chains are first outside a region."""
+        """Steps after which `n` chains are first outside a region; see `SDE.simulate` for `checkpoint`."""
         check_steps(max_steps=max_steps)
+        kept = None if checkpoint is None else sampling.Checkpoint(checkpoint)
         return sampling.first_passage_chain(
             self.chain_program(region),
             starting_points(x0, n, self.names),
@@ -167,9 +190,10 @@ class SGD:
             self.batch,
             max_steps,
             self.loss.parameter_values,
-            seed_of(rng),
+            seed_of(rng, kept),
             self.loss.data,
             progress=progress,
+            checkpoint=kept,
         )
 
     def chain_program(self, region: str | None = None) -> sampling.ChainProgram:

@@ -13,6 +13,7 @@ from fokkerplanck.estimate import Estimate, combine_status
 from fokkerplanck.grid import Grid, pointwise
 from fokkerplanck.results.density import Density
 from fokkerplanck.results.diagnostics import Diagnostics
+from fokkerplanck.results.history import History
 
 if TYPE_CHECKING:
     import xarray
@@ -62,6 +63,8 @@ class Ensemble:
         Which replicas left every bound.
     seed : int
         Seed of the streams; the same seed gives the same bits.
+    history : History, optional
+        What was noted on the way, if a record was asked for.
 
     Examples
     --------
@@ -81,6 +84,7 @@ class Ensemble:
     unit: str = "time"
     seed: int = 0
     constants: Mapping[str, float] = field(default_factory=dict)
+    history: History | None = None
 
     @property
     def status(self) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from fokkerplanck.sampling.chains import first_passage_chain, run_chain
+from fokkerplanck.sampling.checkpoint import Checkpoint
+from fokkerplanck.sampling.frames import Frames
 from fokkerplanck.sampling.paths import first_passage_paths, run_paths
 from fokkerplanck.sampling.program import ChainProgram, Draw, PathProgram
 from fokkerplanck.sampling.resolve import settle, settle_passage
@@ -11,7 +13,9 @@ from fokkerplanck.sampling.runs import ChainRun, Passage, PathRun
 __all__ = [
     "ChainProgram",
     "ChainRun",
+    "Checkpoint",
     "Draw",
+    "Frames",
     "Passage",
     "PathProgram",
     "PathRun",

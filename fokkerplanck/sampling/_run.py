@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.grid import is_whole
+from fokkerplanck.sampling.checkpoint import Checkpoint
+from fokkerplanck.sampling.emit import Kernel
+from fokkerplanck.sampling.frames import Frames
 
 Array = NDArray[np.float64]
 Progress = Callable[[float], None] | None
@@ -22,24 +25,60 @@ _FIRST = 64
 _BLOCK = 256  # rows: a kernel's block of lanes
 
 
-def in_chunks(steps: int, work: Callable[[int, int], float], progress: Progress) -> None:
-    """Call work(done, count) until all steps are done, in whole groups; it returns the fraction finished.
+def in_chunks(
+    steps: int,
+    work: Callable[[int, int], float],
+    progress: Progress,
+    *,
+    done: int = 0,
+    frames: Frames | None = None,
+    shown: tuple[Array, Array | None] | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> None:
+    """Call work(done, count) until all steps are done; it returns the fraction finished.
 
-    The chunk sizes follow the clock, which no result depends on.
+    The chunk sizes follow the clock, which no result depends on. Chunks end where there is a frame, which is
+    `shown` the states, and the checkpoint notes every chunk; an interrupted run leaves it whole.
     """
-    done, size = 0, _FIRST
-    while done < steps:
-        count = min(size, steps - done)
-        start = time.perf_counter()
-        fraction = work(done, count)
-        elapsed = time.perf_counter() - start
-        done += count
-        if progress is not None:
-            progress(max(fraction, done / steps))
-        if fraction >= 1.0:
-            break
-        factor = min(8.0, max(0.125, _TARGET / max(elapsed, 1e-9)))
-        size = max(GROUP, int(size * factor) // GROUP * GROUP)
+    size = _FIRST
+    if frames and shown and not done:
+        frames.note(0, *shown)
+    try:
+        while done < steps:
+            count = min(size, steps - done)
+            if frames:
+                count = min(count, frames.every - done % frames.every)
+            start = time.perf_counter()
+            fraction = work(done, count)
+            elapsed = time.perf_counter() - start
+            done += count
+            if frames and shown and done % frames.every == 0:
+                frames.note(done // frames.every, *shown)
+            if checkpoint is not None:
+                checkpoint.note(done)
+            if progress is not None:
+                progress(max(fraction, done / steps))
+            if fraction >= 1.0:
+                break
+            factor = min(8.0, max(0.125, _TARGET / max(elapsed, 1e-9)))
+            size = max(GROUP, int(count * factor) // GROUP * GROUP)
+    finally:
+        if checkpoint is not None:
+            checkpoint.write()
+
+
+def resumed(
+    checkpoint: Checkpoint | None,
+    live: Mapping[str, NDArray[Any]],
+    kernel: Kernel,
+    constants: Array,
+    seed: int,
+    **made_of: Any,
+) -> int:
+    """Steps that a checkpoint has already done; its state is put into the live arrays."""
+    if checkpoint is None:
+        return 0
+    return checkpoint.begin(live, seed=seed, formula=kernel.source, parameters=constants, **made_of)
 
 
 def in_threads(work: Callable[[slice], Any], rows: int) -> None:
@@ -58,9 +97,12 @@ def in_threads(work: Callable[[slice], Any], rows: int) -> None:
             done.result()
 
 
-def padded(values: Array, before: int) -> Array:
-    """Values of steps with zeros `before` them, and behind them up to a whole group: steps of no length."""
-    return np.pad(values, (before, -(before + len(values)) % GROUP))
+def whole_groups(first_step: int, *values: Array) -> tuple[Any, ...]:
+    """A step at which a group begins, and the values of steps from `first_step` on with zeros before and
+    behind them, up to whole groups: steps of no length."""
+    before = first_step % GROUP
+    behind = -(before + len(values[0])) % GROUP
+    return first_step - before, *(np.pad(v, (before, behind)) for v in values)
 
 
 def start_points(x0: ArrayLike, d: int) -> Array:

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fokkerplanck.sampling import _run
+from fokkerplanck.sampling.checkpoint import Checkpoint
 from fokkerplanck.sampling.emit_chain import chain_kernel
+from fokkerplanck.sampling.frames import Frames
 from fokkerplanck.sampling.program import ChainProgram
 from fokkerplanck.sampling.runs import Array, ChainRun, Passage
 
@@ -28,11 +30,14 @@ def run_chain(
     *,
     first_particle: int = 0,
     progress: _run.Progress = None,
+    frames: Frames | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> ChainRun:
     """Advance n chains by steps ``x <- x - lr * g``, g the mean gradient of a mini-batch of `batch` samples.
 
     Parameters: ``x0`` (n, d); ``lr`` a number or (steps,); ``data`` (rows, columns) for a program with a data
-    draw; ``first_step`` and ``first_particle`` continue a run, to the same bits as in one go.
+    draw; ``first_step`` and ``first_particle`` continue a run, to the same bits as in one go; ``frames`` look
+    at it, ``checkpoint`` keeps it.
 
     >>> import sympy
     >>> from fokkerplanck.sampling import Draw
@@ -48,16 +53,17 @@ def run_chain(
     kernel, word = chain_kernel(program), _run.seed_word(seed)
     constants = kernel.constants(_run.parameter_values(parameters, program.parameters))
     particles = first_particle + np.arange(len(x))
-    before = first_step % _run.GROUP
-    rates, times = _run.padded(rates, before), np.full(len(x), np.inf)
+    times, made_of = np.full(len(x), np.inf), {"steps": steps, "lr": rates, "batch": batch, "data": rows}
+    live = {"x": x} | ({} if frames is None else dict(frames.held))
+    done = _run.resumed(checkpoint, live, kernel, constants, seed, x0=x.copy(), **made_of)
 
     def work(done: int, count: int) -> float:
-        part = rates[done : done + count]
-        steps_of = part, int(batch), rows, constants, word, first_step - before + done
+        start, part = _run.whole_groups(first_step + done, rates[done : done + count])
+        steps_of = part, int(batch), rows, constants, word, start
         _run.in_threads(lambda r: kernel.run(x[r], times[r], particles[r], *steps_of), len(x))
         return 0.0
 
-    _run.in_chunks(len(rates), work, progress)
+    _run.in_chunks(steps, work, progress, done=done, frames=frames, shown=(x, None), checkpoint=checkpoint)
     diverged = np.asarray(np.isnan(x).any(axis=1))
     x[diverged] = np.nan
     return ChainRun(x, diverged)
@@ -75,6 +81,7 @@ def first_passage_chain(
     *,
     first_particle: int = 0,
     progress: _run.Progress = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Passage:
     """Numbers of steps after which the program's level function is first no longer positive.
 
@@ -95,17 +102,20 @@ def first_passage_chain(
     values = _run.parameter_values(parameters, program.parameters)
     constants = kernel.constants(values)
     times = np.where(kernel.outside(x, values), 0.0, np.inf)
-    particles, rates = first_particle + np.arange(len(x)), _run.padded(rates, 0)
+    particles = first_particle + np.arange(len(x))
+    live, made_of = {"x": x, "times": times}, {"steps": steps, "lr": rates, "batch": batch, "data": rows}
+    done = _run.resumed(checkpoint, live, kernel, constants, seed, x0=x.copy(), **made_of)
 
     def work(done: int, count: int) -> float:
         alive = np.flatnonzero(times == np.inf)
         y, t, ids = x[alive], times[alive], particles[alive]
-        steps_of = rates[done : done + count], int(batch), rows, constants, word, done
+        start, part = _run.whole_groups(done, rates[done : done + count])
+        steps_of = part, int(batch), rows, constants, word, start
         _run.in_threads(lambda r: kernel.run(y[r], t[r], ids[r], *steps_of), len(y))
         x[alive], times[alive] = y, t
         return float(np.mean(times < np.inf))
 
-    _run.in_chunks(len(rates), work, progress)
+    _run.in_chunks(steps, work, progress, done=done, checkpoint=checkpoint)
     diverged = np.asarray(np.isnan(x).any(axis=1))
     exited = np.isfinite(times) & ~diverged
     return Passage(np.where(np.isfinite(times), times, float(steps)), exited, diverged)

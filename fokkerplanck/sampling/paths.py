@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fokkerplanck.sampling import _run
+from fokkerplanck.sampling.checkpoint import Checkpoint
 from fokkerplanck.sampling.emit_path import path_kernel, path_passage_kernel
+from fokkerplanck.sampling.frames import Frames
 from fokkerplanck.sampling.program import PathProgram
 from fokkerplanck.sampling.runs import Passage, PathRun
 
@@ -24,6 +26,8 @@ def run_paths(
     first_particle: int = 0,
     coarse0: ArrayLike | None = None,
     progress: _run.Progress = None,
+    frames: Frames | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> PathRun:
     """Advance n paths by `steps` Euler-Maruyama steps, and beside each the same path at twice the step.
 
@@ -32,7 +36,8 @@ def run_paths(
 
     Parameters: ``x0`` (n, d); ``dt`` a number or (steps,), in time units; ``steps`` even; ``rates`` the
     learning rate of each step, for a program that holds it; ``first_step``, ``first_particle`` and
-    ``coarse0``: continue a run, to the same bits as in one go.
+    ``coarse0``: continue a run, to the same bits as in one go; ``frames``, every even number of steps, look
+    at it, ``checkpoint`` keeps it.
 
     >>> import sympy
     >>> x = sympy.Symbol("x", real=True)
@@ -53,16 +58,18 @@ def run_paths(
     kernel, word = path_kernel(program), _run.seed_word(seed)
     constants = kernel.constants(_run.parameter_values(parameters, program.parameters))
     particles = first_particle + np.arange(len(x))
-    before = first_step % _run.GROUP
-    sizes, lr = (_run.padded(a, before) for a in (sizes, lr))
+    live = {"x": x, "coarse": coarse} | ({} if frames is None else dict(frames.held))
+    made_of = {"x0": x.copy(), "steps": steps, "dt": sizes, "lr": lr}
+    done = _run.resumed(checkpoint, live, kernel, constants, seed, **made_of)
 
     def work(done: int, count: int) -> float:
         part = slice(done, done + count)
-        steps_of = sizes[part], lr[part], constants, word, first_step - before + done
+        start, h, rate = _run.whole_groups(first_step + done, sizes[part], lr[part])
+        steps_of = h, rate, constants, word, start
         _run.in_threads(lambda r: kernel.run(x[r], coarse[r], particles[r], *steps_of), len(x))
         return 0.0
 
-    _run.in_chunks(len(sizes), work, progress)
+    _run.in_chunks(steps, work, progress, done=done, frames=frames, shown=(x, coarse), checkpoint=checkpoint)
     diverged = np.asarray(np.isnan(x).any(axis=1))
     x[diverged], coarse[diverged | np.isnan(coarse).any(axis=1)] = np.nan, np.nan
     return PathRun(x, coarse, diverged)
@@ -79,6 +86,7 @@ def first_passage_paths(
     first_particle: int = 0,
     merge: int = 1,
     progress: _run.Progress = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Passage:
     """First times at which the program's level function is no longer positive, seen also between steps.
 
@@ -102,6 +110,9 @@ def first_passage_paths(
     constants = kernel.constants(values)
     times = np.where(kernel.outside(x, values), 0.0, np.inf)
     particles = first_particle + np.arange(len(x))
+    made_of = {"x0": x.copy(), "steps": steps, "dt": h, "merge": merge}
+    live = {"x": x, "times": times}
+    done = _run.resumed(checkpoint, live, kernel, constants, seed, **made_of)
 
     def work(done: int, count: int) -> float:
         alive = np.flatnonzero(times == np.inf)
@@ -111,7 +122,8 @@ def first_passage_paths(
         x[alive], times[alive] = y, t
         return float(np.mean(times < np.inf))
 
-    _run.in_chunks(-(-steps // _run.GROUP) * _run.GROUP, work, progress)
+    whole = -(-steps // _run.GROUP) * _run.GROUP
+    _run.in_chunks(whole, work, progress, done=done, checkpoint=checkpoint)
     diverged = np.asarray(np.isnan(x).any(axis=1))
     exited = np.isfinite(times) & ~diverged
     return Passage(np.where(np.isfinite(times), times, steps * h), exited, diverged)

@@ -6,13 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from fokkerplanck.sampling.checkpoint import Checkpoint
 
-def seed_of(rng: Any) -> int:
+
+def seed_of(rng: Any, checkpoint: Checkpoint | None = None) -> int:
     """Seed below 2**63 drawn through ``np.random.default_rng``: None, int, SeedSequence or Generator.
+
+    A run without a seed that goes on from a checkpoint goes on with the seed of that.
 
     >>> seed_of(0) == seed_of(0)
     True
     """
+    if rng is None and checkpoint is not None and checkpoint.seed is not None:
+        return checkpoint.seed
     try:
         generator = np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
