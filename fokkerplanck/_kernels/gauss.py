@@ -14,7 +14,7 @@ import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
 from numpy.typing import NDArray
 
-from fokkerplanck._kernels._jit import lane
+from fokkerplanck._kernels._jit import exact, lane
 from fokkerplanck._kernels.bits import bits_of, float_of
 from fokkerplanck._kernels.elementary import FRACTION, HALF_ROOT
 
@@ -40,14 +40,27 @@ L0, L1, L2, L3, L4, L5, L6, L7, L8, L9, L10, L11 = _LOG
 S0, S1, S2, S3, S4, S5 = _SIN
 C0, C1, C2, C3, C4, C5, C6 = _COS
 LOG2 = math.log(2.0)
-ANGLE_BITS, SIGN_SHIFT = np.uint64(24), np.uint64(40)
+ANGLE_BITS, RADIUS_SHIFT, ANGLE_SHIFT, SIGN_SHIFT = np.uint64(24), np.uint64(12), np.uint64(29), np.uint64(40)
 ANGLE, SIGN = np.uint64(0x7FFFFF), np.uint64(0x800000)
+ONE, TWO = np.uint64(0x3FF0000000000000), np.uint64(0x4000000000000000)
+WHOLE, WHOLE_BITS = 1.5 * 2.0**52, np.int64(0x4338000000000000)
+
+
+@exact
+def _less(bits: np.uint64, offset: float) -> float:
+    """The number with these bits, less an offset.
+
+    Bits behind those of 1, 2 or 2**52 are whole numbers in a known unit: below AVX-512 no machine converts
+    64-bit whole numbers. Exact, as the offset must not be multiplied out with what comes next.
+    """
+    number: float = float_of(bits) - offset
+    return number
 
 
 @lane
 def normals_of(word: np.uint64) -> tuple[float, float]:
     """Two independent standard normal numbers."""
-    u = float(word >> ANGLE_BITS) * 2.0**-40 + 2.0**-41
+    u = _less(((word >> ANGLE_BITS) << RADIUS_SHIFT) | ONE, 1.0 - 2.0**-41)
     b = bits_of(u)
     shift = (b - HALF_ROOT) >> FRACTION
     t = float_of(b - (shift << FRACTION)) - 1.0
@@ -55,8 +68,8 @@ def normals_of(word: np.uint64) -> tuple[float, float]:
     t4 = t2 * t2
     q = ((L0 + L1 * t) + (L2 + L3 * t) * t2) + ((L4 + L5 * t) + (L6 + L7 * t) * t2) * t4
     q += ((L8 + L9 * t) + (L10 + L11 * t) * t2) * (t4 * t4)
-    radius = math.sqrt(-2.0 * (float(shift) * LOG2 + t * q))
-    a = float(word & ANGLE) * 2.0**-22 + (2.0**-23 - 1.0)
+    radius = math.sqrt(-2.0 * (_less(shift + WHOLE_BITS, WHOLE) * LOG2 + t * q))
+    a = _less(((word & ANGLE) << ANGLE_SHIFT) | TWO, 3.0 - 2.0**-23)
     z = a * a
     s = a * (S0 + z * (S1 + z * (S2 + z * (S3 + z * (S4 + z * S5)))))
     c = C0 + z * (C1 + z * (C2 + z * (C3 + z * (C4 + z * (C5 + z * C6)))))

@@ -21,6 +21,7 @@ Progress = Callable[[float], None] | None
 
 GROUP = 4  # steps that kernels take at once, or a divisor of it: runs are made of whole groups
 _TARGET = 0.2  # seconds a chunk: Ctrl-C and the progress bar wait no longer
+_LEAVE = 0.1  # of the particles leave in a chunk: those that have left are advanced until its end
 _FIRST = 64
 _BLOCK = 256  # rows: a kernel's block of lanes
 
@@ -37,10 +38,10 @@ def in_chunks(
 ) -> None:
     """Call work(done, count) until all steps are done; it returns the fraction finished.
 
-    The chunk sizes follow the clock, which no result depends on. Chunks end where there is a frame, which is
+    The chunk sizes follow the clock and who has left, which no result depends on. Chunks end where there is a frame, which is
     `shown` the states, and the checkpoint notes every chunk; an interrupted run leaves it whole.
     """
-    size = _FIRST
+    size, before = _FIRST, 0.0
     if frames and shown and not done:
         frames.note(0, *shown)
     try:
@@ -60,7 +61,8 @@ def in_chunks(
                 progress(max(fraction, done / steps))
             if fraction >= 1.0:
                 break
-            factor = min(8.0, max(0.125, _TARGET / max(elapsed, 1e-9)))
+            left, before = (fraction - before) / (1.0 - before), fraction
+            factor = min(8.0, max(0.125, min(_TARGET / max(elapsed, 1e-9), _LEAVE / max(left, 1e-9))))
             size = max(GROUP, int(count * factor) // GROUP * GROUP)
     finally:
         if checkpoint is not None:

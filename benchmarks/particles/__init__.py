@@ -1,0 +1,1 @@
+"""Particles of all packages beside each other: paths, first passages, mini-batches."""
