@@ -1,8 +1,8 @@
 r"""What everybody is asked.
 
 Paths: :math:`dx = -xy^2\,dt + \dots`, :math:`dy = -(1 + x^2)y\,dt + \dots`, a valley with the full tensor
-:math:`D = \tfrac{s}{2}\begin{pmatrix}1 + y^2/2 & 0.3xy\\ 0.3xy & 1 + x^2\end{pmatrix}`. First passage: out of a
-well of the quartic double well. Mini-batches: least squares on 1000 samples of 4 numbers.
+:math:`D = \tfrac{s}{2}\begin{pmatrix}1 + y^2/2 & 0.3xy\\ 0.3xy & 1 + x^2\end{pmatrix}`. First passage: out of
+a well of the quartic double well. Mini-batches: least squares on 1000 samples of 4 numbers.
 """
 
 from __future__ import annotations

@@ -38,8 +38,9 @@ def in_chunks(
 ) -> None:
     """Call work(done, count) until all steps are done; it returns the fraction finished.
 
-    The chunk sizes follow the clock and who has left, which no result depends on. Chunks end where there is a frame, which is
-    `shown` the states, and the checkpoint notes every chunk; an interrupted run leaves it whole.
+    The chunk sizes follow the clock and who has left, which no result depends on. Chunks end where there is a
+    frame, which is `shown` the states, and the checkpoint notes every chunk; an interrupted run leaves it
+    whole.
     """
     size, before = _FIRST, 0.0
     if frames and shown and not done:
