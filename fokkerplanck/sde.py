@@ -179,8 +179,9 @@ class SDE:
         rng: Any = None,
         dt: float | None = None,
         progress: Any = None,
+        scheme: str = sampling.DEFAULT,
     ) -> Ensemble:
-        """Simulate `n` independent paths to time `t` by Euler–Maruyama, with a coupled run at twice the step.
+        """Simulate `n` independent paths to time `t`, with a coupled run at twice the step.
 
         Parameters
         ----------
@@ -195,8 +196,12 @@ class SDE:
         dt : float, optional
             Step; by default a sixteenth of the learning rate of the chain behind the SDE, which is also the
             longest allowed, or a fiftieth of the fastest local time scale where a trial run of 64 paths goes.
+        scheme : str
+            ``"euler-maruyama"``, ``"milstein"``, ``"platen"``, ``"leimkuhler-matthews"`` or
+            ``"implicit-trapezoid"``; which to take when is a page of the documentation. Means of the result
+            are extrapolated by its weak order.
         """
-        return trajectories.simulate(self, n, t, x0, rng, dt, progress)
+        return trajectories.simulate(self, n, t, x0, rng, dt, progress, scheme)
 
     def first_passage(
         self,
@@ -207,13 +212,15 @@ class SDE:
         rng: Any = None,
         dt: float | None = None,
         progress: Any = None,
+        scheme: str = sampling.DEFAULT,
     ) -> sampling.Passage:
         """Times at which `n` paths first leave a region, seen also between steps (Brownian bridge).
 
         Beside them, in ``.coarse``, those of the same paths at twice the step: weak order one, so that twice
-        the fine mean less the coarse one is free of the step bias to that order.
+        the fine mean less the coarse one is free of the step bias to that order. `scheme` is one whose steps
+        are pieces of Brownian motion: ``"euler-maruyama"`` or ``"milstein"``.
         """
-        return trajectories.first_passage(self, region, n, x0, max_time, rng, dt, progress)
+        return trajectories.first_passage(self, region, n, x0, max_time, rng, dt, progress, scheme)
 
     def path_program(self, region: str | None = None) -> sampling.PathProgram:
         """Return the compiled step program of this SDE, with the level of a region to leave."""

@@ -1,4 +1,4 @@
-"""Paths of an SDE by Euler–Maruyama: to a time, or until they leave a region."""
+"""Paths of an SDE by any scheme: to a time, or until they leave a region."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck import sampling, stepping
 from fokkerplanck.results import Ensemble
+from fokkerplanck.sampling import schemes
 from fokkerplanck.sampling.seeds import seed_of
 from fokkerplanck.stepping import starting_points
 
@@ -19,44 +20,62 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def simulate(sde: SDE, n: int, t: float, x0: Any, rng: Any, dt: float | None, progress: Any) -> Ensemble:
+def simulate(
+    sde: SDE, n: int, t: float, x0: Any, rng: Any, dt: float | None, progress: Any, scheme: str
+) -> Ensemble:
     """States at time t, with a coupled run at twice the step; see `SDE.simulate` for the arguments."""
+    how, program = schemes.find(scheme), sde.path_program()
+    how.check(program)
     start = starting_points(x0, n, sde.names)
     stepping.check_time("t", t)
     stepping.check_step(sde.schedule, dt)
     stepping.check_noise(sde, start)
-    seed, values, program = seed_of(rng), sde.parameter_values, sde.path_program()
+    seed, values = seed_of(rng), sde.parameter_values
     if dt is None and sde.schedule is None:
 
         def resolving(points: Array) -> float:
             return stepping.resolving(sde.schedule, float(stepping.speed(sde, points).mean()), t)
 
-        dt = sampling.settle(program, start, t, sde.step_length(start, t), values, seed, resolving)
+        dt = sampling.settle(program, start, t, sde.step_length(start, t), values, seed, resolving, scheme)
     steps, rates = stepping.time_steps(sde, start, t, dt)
-    run = sampling.run_paths(program, start, steps, len(steps), values, seed, rates=rates, progress=progress)
-    facts = "SDE paths", float(t), "time", seed, sde.constants
+    run = sampling.run_paths(
+        program, start, steps, len(steps), values, seed, rates=rates, scheme=scheme, progress=progress
+    )
+    method = "SDE paths" if scheme == schemes.DEFAULT else f"SDE paths ({scheme})"
+    facts = method, float(t), "time", seed, sde.constants, how.weak_order(program)
     return Ensemble(sde.names, run.final, run.diverged, run.coarse, *facts)
 
 
 def first_passage(
-    sde: SDE, region: str, n: int, x0: Any, max_time: float, rng: Any, dt: float | None, progress: Any
+    sde: SDE,
+    region: str,
+    n: int,
+    x0: Any,
+    max_time: float,
+    rng: Any,
+    dt: float | None,
+    progress: Any,
+    scheme: str,
 ) -> sampling.Passage:
     """Times of first exit, with those at twice the step; see `SDE.first_passage` for the arguments."""
     stepping.check_constant("a mean exit time", sde.schedule)
+    how, program = schemes.find(scheme), sde.path_program(region)
+    schemes.check_crossing(how)
+    how.check(program)
     start = starting_points(x0, n, sde.names)
     stepping.check_time("max_time", max_time)
     stepping.check_step(sde.schedule, dt)
     stepping.check_noise(sde, start)
-    seed, values, program = seed_of(rng), sde.parameter_values, sde.path_program(region)
+    seed, values = seed_of(rng), sde.parameter_values
     step = sde.step_length(start, max_time) if dt is None else float(dt)
     if dt is None and sde.schedule is None:
-        step = sampling.settle_passage(program, start, max_time, step, values, seed)
+        step = sampling.settle_passage(program, start, max_time, step, values, seed, scheme)
     steps = 2 * int(np.ceil(max_time / step / 2))
 
     def run(merge: int, done: float, share: float) -> sampling.Passage:
         report = None if progress is None else lambda part: progress(done + share * part)
         return sampling.first_passage_paths(
-            program, start, step, steps, values, seed, merge=merge, progress=report
+            program, start, step, steps, values, seed, merge=merge, scheme=scheme, progress=report
         )
 
     fine = run(1, 0.0, 0.5)

@@ -1,4 +1,4 @@
-"""Ensembles of SDE paths by Euler-Maruyama: where they end, and when they first leave a region."""
+"""Ensembles of SDE paths, by any scheme: where they end, and when they first leave a region."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fokkerplanck.sampling import _run
 from fokkerplanck.sampling.emit_path import path_kernel, path_passage_kernel
 from fokkerplanck.sampling.program import PathProgram
 from fokkerplanck.sampling.runs import Passage, PathRun
+from fokkerplanck.sampling.schemes import DEFAULT, find
 
 
 def run_paths(
@@ -23,16 +24,16 @@ def run_paths(
     *,
     first_particle: int = 0,
     coarse0: ArrayLike | None = None,
+    scheme: str = DEFAULT,
     progress: _run.Progress = None,
 ) -> PathRun:
-    """Advance n paths by `steps` Euler-Maruyama steps, and beside each the same path at twice the step.
+    """Advance n paths by `steps` steps of a scheme, and beside each the same path at twice the step.
 
-    ``X_{k+1} = X_k + b dt + sqrt(2 dt) L z`` with ``L L^T = D`` (Cholesky, singular D allowed). Weak order 1,
-    strong order 1/2 (1 for constant D). Both runs share the Brownian increments. Maruyama (1955).
+    Both runs share the Brownian increments: a step of the coarse one takes the sum of two.
 
     Parameters: ``x0`` (n, d); ``dt`` a number or (steps,), in time units; ``steps`` even; ``rates`` the
     learning rate of each step, for a program that holds it; ``first_step``, ``first_particle`` and
-    ``coarse0``: continue a run, to the same bits as in one go.
+    ``coarse0``: continue a run, to the same bits as in one go; ``scheme``: one of `sampling.schemes`.
 
     >>> import sympy
     >>> x = sympy.Symbol("x", real=True)
@@ -50,15 +51,21 @@ def run_paths(
     if program.scheduled != (rates is not None):
         raise ValueError("rates go with a program that holds the learning rate, and only with it")
     lr = sizes if rates is None else _run.per_step("rates", rates, steps)
-    kernel, word = path_kernel(program), _run.seed_word(seed)
+    how = find(scheme)
+    kernel, word = path_kernel(program, how), _run.seed_word(seed)
     constants = kernel.constants(_run.parameter_values(parameters, program.parameters))
     particles = first_particle + np.arange(len(x))
     before = first_step % _run.GROUP
     sizes, lr = (_run.padded(a, before) for a in (sizes, lr))
+    # A scheme that needs the step before draws its numbers again, in steps of no length; its own come after.
+    again = _run.GROUP if how.previous else 0
 
     def work(done: int, count: int) -> float:
         part = slice(done, done + count)
-        steps_of = sizes[part], lr[part], constants, word, first_step - before + done
+        lengths, rate = (
+            (_run.padded(a[part], again) for a in (sizes, lr)) if again else (sizes[part], lr[part])
+        )
+        steps_of = lengths, rate, constants, word, first_step - before + done
         _run.in_threads(lambda r: kernel.run(x[r], coarse[r], particles[r], *steps_of), len(x))
         return 0.0
 
@@ -78,13 +85,14 @@ def first_passage_paths(
     *,
     first_particle: int = 0,
     merge: int = 1,
+    scheme: str = DEFAULT,
     progress: _run.Progress = None,
 ) -> Passage:
     """First times at which the program's level function is no longer positive, seen also between steps.
 
     Between two steps the level moves as a Brownian bridge: it has crossed with the probability
     ``exp(-l0 l1 / (grad l . D grad l dt))``, at a moment drawn from its law. What is left is the O(dt) of
-    Euler's method. ``merge=m`` takes steps of m*dt (and max_steps/m of them) on the noise of a run at dt: the
+    the scheme. ``merge=m`` takes steps of m*dt (and max_steps/m of them) on the noise of a run at dt: the
     difference of the two is the step bias, at a small variance. Start points outside have the time 0.
 
     >>> import sympy
@@ -97,7 +105,7 @@ def first_passage_paths(
     merge = _run.check_count("merge", merge)
     steps = _run.check_count("max_steps", max_steps) // merge
     h = float(_run.per_step("dt", dt, 1)[0]) * merge
-    kernel, word = path_passage_kernel(program, merge), _run.seed_word(seed)
+    kernel, word = path_passage_kernel(program, find(scheme), merge), _run.seed_word(seed)
     values = _run.parameter_values(parameters, program.parameters)
     constants = kernel.constants(values)
     times = np.where(kernel.outside(x, values), 0.0, np.inf)
