@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -112,7 +113,7 @@ def test_the_default_is_euler_maruyama_bit_by_bit() -> None:
     for steps in range(2, 22, 2):  # ends of two steps: dW of each pair
         path.append(run_paths(free, np.zeros((50, 1)), 0.1, steps, [], seed=6).final[:, 0])
     coarse = np.ones(50)
-    for before, after in zip(path[:-1], path[1:], strict=True):
+    for before, after in itertools.pairwise(path):
         coarse = coarse - 0.2 * coarse + (after - before)
     run = run_paths(bound, np.ones((50, 1)), 0.1, 20, [], seed=6)
     np.testing.assert_allclose(run.coarse[:, 0], coarse, rtol=1e-12)
@@ -135,7 +136,7 @@ def test_a_stiff_quadratic() -> None:
 
 
 def test_the_slow_drift_of_a_stiff_valley() -> None:
-    """Down the valley though h lambda is 6: a step of .3 moves as far as Euler-Maruyama at .005, extrapolated.
+    """Down the valley though h lambda is 6: a step of .3 moves as far as Euler-Maruyama, extrapolated.
 
     It moves by .14; one iteration of Newton's method would move it the other way.
     """
