@@ -189,12 +189,18 @@ def _gap(setting: Setting, chain: Ensemble) -> float:
 def _draw(runs: Mapping[str, Ensemble], turning: Mapping[str, Axis], ax: Axes) -> None:
     names = next(iter(runs.values())).names[:PANELS]
     figure: Any = ax.figure
-    spec = canvas.parts(ax, (1.2 + 3.2 * len(names), 3.2), 1, len(names), wspace=0.25)
+    spec = canvas.parts(ax, (1.0 + 3.2 * len(names), 3.0), 1, len(names), wspace=0.05)
     for k, name in enumerate(names):
         panel = figure.add_subplot(spec[0, k])
         _marginal({level: run.final[~run.diverged, k] for level, run in runs.items()}, name, turning, panel)
         if k == 0:
-            canvas.legend_above(panel)
+            style = {
+                "loc": "lower left",
+                "bbox_to_anchor": (0.0, 1.0),
+                "ncols": len(runs),
+                "borderaxespad": 0.1,
+            }
+            panel.legend(frameon=False, **style)
 
 
 def _marginal(samples: Mapping[str, Array], name: str, turning: Mapping[str, Axis], ax: Axes) -> None:
