@@ -83,6 +83,8 @@ class Recorder:
     every : int
         Steps from one look to the next.
     unit : str
+    order : int
+        Weak order of the paths: what twice the step adds is 2**order times as much.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Recorder:
         times: Array,
         every: int,
         unit: str,
+        order: int = 1,
     ):
         if not 0 < every < len(times):
             raise ValueError(f"every is {record.every:g}, but the run ends after {times[-1]:g} {unit}")
@@ -101,7 +104,7 @@ class Recorder:
         self._times = times[::every]
         if record.after > self._times[-1]:
             raise ValueError(f"after is {record.after:g}, but the last look is at {self._times[-1]:g} {unit}")
-        self._after = record.after
+        self._after, self._gain = record.after, 2.0**order - 1.0
         self._observables = record.observables or self._names
         self._functions = [pointwise(f, self._names, constants) for f in self._observables]
         k, m = len(self._times), len(self._observables)
@@ -159,7 +162,7 @@ class Recorder:
             held["means"][frame, j] = values[alive].mean() if alive.any() else np.nan
             held["errors"][frame, j] = values[alive].std(ddof=1) / root if alive.sum() > 1 else np.nan
             # nan where a coarse run is lost: then the step bias is unknown
-            bias = 0.0 if coarse is None else float((values[alive] - f(coarse[alive])).mean())
+            bias = 0.0 if coarse is None else float((values[alive] - f(coarse[alive])).mean()) / self._gain
             held["biases"][frame, j] = bias
             if counted:
                 held["sums"][:, j] += values

@@ -181,10 +181,11 @@ class SDE:
         rng: Any = None,
         dt: float | None = None,
         progress: Any = None,
+        scheme: str = sampling.DEFAULT,
         record: Record | None = None,
         checkpoint: str | Path | None = None,
     ) -> Ensemble:
-        """Simulate `n` independent paths to time `t` by Euler–Maruyama, with a coupled run at twice the step.
+        """Simulate `n` independent paths to time `t`, with a coupled run at twice the step.
 
         Parameters
         ----------
@@ -199,13 +200,17 @@ class SDE:
         dt : float, optional
             Step; by default a sixteenth of the learning rate of the chain behind the SDE, which is also the
             longest allowed, or a fiftieth of the fastest local time scale where a trial run of 64 paths goes.
+        scheme : str
+            ``"euler-maruyama"``, ``"milstein"``, ``"platen"``, ``"leimkuhler-matthews"`` or
+            ``"implicit-trapezoid"``; which to take when is a page of the documentation. Means of the result
+            are extrapolated by its weak order.
         record : Record, optional
             What to note on the way; found in ``.history``.
         checkpoint : path, optional
             A file that holds where the run stands. Interrupted or killed, the same call goes on from it, to
             the same bits.
         """
-        return trajectories.simulate(self, n, t, x0, rng, dt, progress, record, checkpoint)
+        return trajectories.simulate(self, n, t, x0, rng, dt, progress, scheme, record, checkpoint)
 
     def first_passage(
         self,
@@ -216,15 +221,18 @@ class SDE:
         rng: Any = None,
         dt: float | None = None,
         progress: Any = None,
+        scheme: str = sampling.DEFAULT,
         checkpoint: str | Path | None = None,
     ) -> sampling.Passage:
         """Times at which `n` paths first leave a region, seen also between steps (Brownian bridge).
 
         Beside them, in ``.coarse``, those of the same paths at twice the step: weak order one, so that twice
-        the fine mean less the coarse one is free of the step bias to that order. For `checkpoint` see
-        `simulate`.
+        the fine mean less the coarse one is free of the step bias to that order. `scheme` is one whose steps
+        are pieces of Brownian motion: ``"euler-maruyama"`` or ``"milstein"``. `checkpoint`: see `simulate`.
         """
-        return trajectories.first_passage(self, region, n, x0, max_time, rng, dt, progress, checkpoint)
+        return trajectories.first_passage(
+            self, region, n, x0, max_time, rng, dt, progress, scheme, checkpoint
+        )
 
     def path_program(self, region: str | None = None) -> sampling.PathProgram:
         """Return the compiled step program of this SDE, with the level of a region to leave."""

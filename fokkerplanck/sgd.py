@@ -167,7 +167,7 @@ class SGD:
             "steps",
             seed,
             self.loss.constants,
-            None if recorder is None else recorder.history("SGD chains"),
+            history=None if recorder is None else recorder.history("SGD chains"),
         )
 
     def first_passage(

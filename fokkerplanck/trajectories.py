@@ -1,4 +1,4 @@
-"""Paths of an SDE by Euler–Maruyama: to a time, or until they leave a region."""
+"""Paths of an SDE by any scheme: to a time, or until they leave a region."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fokkerplanck import sampling, stepping
 from fokkerplanck.recording import Record, Recorder
 from fokkerplanck.results import Ensemble
+from fokkerplanck.sampling import schemes
 from fokkerplanck.sampling.seeds import seed_of
 from fokkerplanck.stepping import starting_points
 
@@ -29,29 +30,33 @@ def simulate(
     rng: Any,
     dt: float | None,
     progress: Any,
+    scheme: str,
     record: Record | None,
     checkpoint: str | Path | None,
 ) -> Ensemble:
     """States at time t, with a coupled run at twice the step; see `SDE.simulate` for the arguments."""
+    how, program = schemes.find(scheme), sde.path_program()
+    how.check(program)
     start = starting_points(x0, n, sde.names)
     stepping.check_time("t", t)
     stepping.check_step(sde.schedule, dt)
     stepping.check_noise(sde, start)
     kept = None if checkpoint is None else sampling.Checkpoint(checkpoint)
-    seed, values, program = seed_of(rng, kept), sde.parameter_values, sde.path_program()
+    seed, values = seed_of(rng, kept), sde.parameter_values
     if dt is None and sde.schedule is None:
 
         def resolving(points: Array) -> float:
             return stepping.resolving(sde.schedule, float(stepping.speed(sde, points).mean()), t)
 
-        dt = sampling.settle(program, start, t, sde.step_length(start, t), values, seed, resolving)
+        dt = sampling.settle(program, start, t, sde.step_length(start, t), values, seed, resolving, scheme)
     steps, rates = stepping.time_steps(sde, start, t, dt)
-    recorder = None
+    method = "SDE paths" if scheme == schemes.DEFAULT else f"SDE paths ({scheme})"
+    order, recorder = how.weak_order(program), None
     if record is not None:
         # Every so many pairs of steps, for the coarse twin; of a schedule's steps every look takes as many.
         every = 2 * max(1, round(record.every / float(steps.mean()) / 2))
         times = np.concatenate([[0.0], np.cumsum(steps)])
-        recorder = Recorder(record, sde.names, sde.constants, n, times, every, "time")
+        recorder = Recorder(record, sde.names, sde.constants, n, times, every, "time", order)
     run = sampling.run_paths(
         program,
         start,
@@ -60,12 +65,13 @@ def simulate(
         values,
         seed,
         rates=rates,
+        scheme=scheme,
         progress=progress,
         frames=None if recorder is None else recorder.frames,
         checkpoint=kept,
     )
-    facts = "SDE paths", float(t), "time", seed, sde.constants
-    history = None if recorder is None else recorder.history("SDE paths")
+    facts = method, float(t), "time", seed, sde.constants, order
+    history = None if recorder is None else recorder.history(method)
     return Ensemble(sde.names, run.final, run.diverged, run.coarse, *facts, history)
 
 
@@ -78,25 +84,38 @@ def first_passage(
     rng: Any,
     dt: float | None,
     progress: Any,
+    scheme: str,
     checkpoint: str | Path | None,
 ) -> sampling.Passage:
     """Times of first exit, with those at twice the step; see `SDE.first_passage` for the arguments."""
     stepping.check_constant("a mean exit time", sde.schedule)
+    how, program = schemes.find(scheme), sde.path_program(region)
+    schemes.check_crossing(how)
+    how.check(program)
     start = starting_points(x0, n, sde.names)
     stepping.check_time("max_time", max_time)
     stepping.check_step(sde.schedule, dt)
     stepping.check_noise(sde, start)
     kept = _two_files(checkpoint)
-    seed, values, program = seed_of(rng, kept[1]), sde.parameter_values, sde.path_program(region)
+    seed, values = seed_of(rng, kept[1]), sde.parameter_values
     step = sde.step_length(start, max_time) if dt is None else float(dt)
     if dt is None and sde.schedule is None:
-        step = sampling.settle_passage(program, start, max_time, step, values, seed)
+        step = sampling.settle_passage(program, start, max_time, step, values, seed, scheme)
     steps = 2 * int(np.ceil(max_time / step / 2))
 
     def run(merge: int, done: float, share: float) -> sampling.Passage:
         report = None if progress is None else lambda part: progress(done + share * part)
         return sampling.first_passage_paths(
-            program, start, step, steps, values, seed, merge=merge, progress=report, checkpoint=kept[merge]
+            program,
+            start,
+            step,
+            steps,
+            values,
+            seed,
+            merge=merge,
+            scheme=scheme,
+            progress=report,
+            checkpoint=kept[merge],
         )
 
     fine = run(1, 0.0, 0.5)

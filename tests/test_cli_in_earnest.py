@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xarray
 from click.testing import CliRunner
 
 from fokkerplanck import cli
@@ -78,3 +79,45 @@ def test_escape_in_earnest(well: str, tmp_path: Path) -> None:
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "How does its SDE leave the region?" in page
     assert page.count("<img") == 2
+
+
+def test_simulate_in_earnest(well: str, tmp_path: Path) -> None:
+    """Both levels after the same time, by another scheme; final states and a picture."""
+    out = tmp_path / "out"
+    options = ["--scheme", "leimkuhler-matthews", "--n", "400", "--steps", "50", "-o", str(out)]
+    done = CliRunner().invoke(cli.cli, ["simulate", well, *options])
+    assert done.exit_code == 0, done.output
+    assert "400 replicas from x = -1, 50 steps of SGD, the time 5." in done.output
+    assert (out / "ensembles.png").read_bytes().startswith(b"\x89PNG")
+    record = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert [(r["id"], r["level"]) for r in record["rows"]] == [
+        (f"{f}-{level}", name)
+        for f in ("x", "x**2")
+        for level, name in (("paths", "SDE paths"), ("SGD", "SGD"))
+    ]
+    assert record["rows"][0]["method"] == "SDE paths (leimkuhler-matthews)"
+    assert record["rows"][0]["verdict"]["code"] in (
+        "agrees",
+        "inconclusive",
+    )  # 3 standard errors, and the gap
+    for level in ("chain", "paths"):
+        states = xarray.open_dataset(out / "results.nc", group=level, engine="h5netcdf")[level]
+        assert states.shape == (400, 1)
+        assert abs(float(states.mean()) - record["rows"][0]["value"]) < 0.2
+
+
+@pytest.mark.parametrize(("only", "level"), [("--chain", "SGD"), ("--paths", "SDE paths")])
+def test_simulate_one_level(only: str, level: str, well: str) -> None:
+    few = ["--n", "50", "--steps", "20", "--json"]
+    done = CliRunner().invoke(cli.cli, ["simulate", well, only, *few])
+    assert done.exit_code == 0, done.output
+    rows = json.loads(done.output)["rows"]
+    assert {r["level"] for r in rows} == {level}
+    assert {r["verdict"]["code"] for r in rows} == {"not compared"}
+
+
+def test_simulate_refuses(well: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["simulate", well, "--scheme", "heun"]) == 2
+    assert "scheme is 'heun'; take one of euler-maruyama, implicit-trapezoid" in capsys.readouterr().err
+    assert cli.run(["simulate", well, "--n", "1"]) == 2
+    assert "--n" in capsys.readouterr().err

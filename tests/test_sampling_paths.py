@@ -12,7 +12,7 @@ import sympy
 from fokkerplanck._kernels.scalar import pivot_root, quotient
 from fokkerplanck.formula import LEARNING_RATE
 from fokkerplanck.sampling import PathProgram, run_paths
-from fokkerplanck.sampling.emit_path import cholesky_lines
+from fokkerplanck.sampling.emit_factor import cholesky_lines
 from tests.programs import FULL, OU, Z, relative_error, x
 
 

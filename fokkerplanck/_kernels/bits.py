@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     def bits_of(x: float) -> np.int64:
         """Bits of a float64."""
 
-    def float_of(b: np.int64) -> float:
+    def float_of(b: np.int64 | np.uint64) -> float:
         """Float64 of 64 bits."""
 
     def nearest(x: float) -> float:

@@ -23,6 +23,7 @@ SAMPLE = 3 << 28  # normal sample variables
 LANE = 4 << 28  # Rademacher and uniform ones, a lane of 2**20 blocks each
 INDEX = 5 << 28  # rows of a data set
 SHUFFLE = 6 << 28  # order of an epoch
+AREA = 7 << 28  # signs in place of the areas between Brownian paths
 RETRY = 8 << 28  # the second and later tries of a rejected index; a flag on top of the purpose
 LANE_BITS = 20
 
@@ -75,6 +76,12 @@ def popcount(x: np.uint64) -> np.int64:
     x = (x & _C2) + ((x >> _B2) & _C2)
     x = (x + (x >> _B4)) & _C4
     return np.int64((x * _C8) >> _B56)
+
+
+@lane
+def sign_of(word: np.uint64, bit: int) -> float:
+    """A bit as -1 or 1."""
+    return float((word >> np.uint64(bit)) & _B1) * 2.0 - 1.0
 
 
 @lane

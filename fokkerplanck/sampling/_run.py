@@ -100,12 +100,12 @@ def in_threads(work: Callable[[slice], Any], rows: int) -> None:
             done.result()
 
 
-def whole_groups(first_step: int, *values: Array) -> tuple[Any, ...]:
+def whole_groups(first_step: int, *values: Array, again: int = 0) -> tuple[Any, ...]:
     """A step at which a group begins, and the values of steps from `first_step` on with zeros before and
-    behind them, up to whole groups: steps of no length."""
+    behind them, up to whole groups: steps of no length. Before all stand `again` more."""
     before = first_step % GROUP
-    behind = -(before + len(values[0])) % GROUP
-    return first_step - before, *(np.pad(v, (before, behind)) for v in values)
+    behind = -(again + before + len(values[0])) % GROUP
+    return first_step - before, *(np.pad(v, (again + before, behind)) for v in values)
 
 
 def start_points(x0: ArrayLike, d: int) -> Array:

@@ -18,20 +18,14 @@ from fokkerplanck._kernels._jit import inline, lane, serial
 from fokkerplanck._kernels.crossing import crosses, crossing_fraction, may_cross
 from fokkerplanck._kernels.lanes import lanes_of
 from fokkerplanck._kernels.random import (
-    LANE, PATH, SAMPLE, normals, rademacher_mean, rademacher_means, uniform_mean, uniform_means
+    AREA, LANE, PATH, SAMPLE, normals, rademacher_mean, rademacher_means, sign_of, uniform_mean,
+    uniform_means, words
 )
 from fokkerplanck._kernels.scalar import (
     LIMIT, bounded, heaviside, maximum, minimum, pivot_root, quotient, sign, where
 )
-"""
 
-# One Euler-Maruyama step; w: the Brownian increments times sqrt(2).
-ADVANCE = """
-
-@lane
-def advance($state, $noise, h, rate, $constants):
-    $advance
-    return ($advanced,)
+HALF_ROOT = math.sqrt(0.5)
 """
 
 # Level function of the region and the rate of its variance, over 2.
@@ -43,7 +37,7 @@ def edge($state, rate, $constants):
     return $edge_level, $edge_spread
 """
 
-# Steps of no length fill up the first and the last group.
+# The text of a scheme's step stands before each. Steps of no length fill up the first and the last group.
 PATHS = """
 
 @serial

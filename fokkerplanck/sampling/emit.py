@@ -99,9 +99,14 @@ def join(names: Sequence[str]) -> str:
     return ", ".join(names)
 
 
+def constant_names(hoist: Hoist) -> list[str]:
+    """Names of the constants of a kernel, one at least; to be asked for once all formulas are hoisted."""
+    return [f"k{j}" for j in range(max(len(hoist.found), 1))]
+
+
 def common(hoist: Hoist, d: int) -> dict[str, Any]:
     """Blocks that every kernel has."""
-    x, k = [f"x{j}" for j in range(d)], [f"k{j}" for j in range(max(len(hoist.found), 1))]
+    x, k = [f"x{j}" for j in range(d)], constant_names(hoist)
     return {
         "state": join(x),
         "constants": join(k),

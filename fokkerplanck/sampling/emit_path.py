@@ -12,40 +12,7 @@ from fokkerplanck.formula import LEARNING_RATE
 from fokkerplanck.sampling import _template
 from fokkerplanck.sampling.emit import Hoist, Kernel, build, common, join, lines_of, named, normals, sharing
 from fokkerplanck.sampling.program import PathProgram
-
-Entries = dict[tuple[int, int], str]  # code of the nonzero lower entries of a matrix
-
-
-def cholesky_lines(entries: Entries, d: int) -> tuple[list[str], Entries]:
-    """Lines that compute the Cholesky factor of a semidefinite matrix, and its entries."""
-    lines: list[str] = []
-    factor: Entries = {}
-    for j in range(d):
-        for i in range(j, d):
-            inner = [f"l{i}_{m} * l{j}_{m}" for m in range(j) if (i, m) in factor and (j, m) in factor]
-            if (i, j) not in entries and not inner:
-                continue
-            value = " - ".join([entries.get((i, j), "0.0"), *inner])
-            if i == j:
-                lines.append(f"l{j}_{j} = pivot_root({value}, {entries.get((j, j), '0.0')})")
-            elif (j, j) in factor:
-                lines.append(f"l{i}_{j} = quotient({value}, l{j}_{j})")
-            else:  # an off-diagonal entry over a zero on the diagonal: not semidefinite
-                lines.append(f"l{i}_{j} = math.nan")
-            factor[i, j] = f"l{i}_{j}"
-    return lines, factor
-
-
-def _advance(program: PathProgram, hoist: Hoist) -> dict[str, Any]:
-    d = len(program.state)
-    lower = [(i, j) for i in range(d) for j in range(i + 1) if program.diffusion[i, j] != 0]
-    expressions = [hoist(e) for e in (*program.drift, *(program.diffusion[ij] for ij in lower))]
-    names = named(hoist, x=program.state) | ({LEARNING_RATE: "rate"} if program.scheduled else {})
-    lines, results = lines_of(expressions, names)
-    more, factor = cholesky_lines(dict(zip(lower, results[d:], strict=True)), d)
-    noise = [[f"{factor[i, j]} * w{j}" for j in range(i + 1) if (i, j) in factor] for i in range(d)]
-    advanced = [" + ".join([f"x{i} + h * {results[i]}", *noise[i]]) for i in range(d)]
-    return {"advance": lines + more, "advanced": join(advanced)}
+from fokkerplanck.sampling.schemes import Scheme, Step, check_crossing
 
 
 def increments(d: int, moments: int) -> list[str]:
@@ -58,56 +25,103 @@ def increments(d: int, moments: int) -> list[str]:
     return lines
 
 
-def _paths(program: PathProgram, hoist: Hoist) -> dict[str, Any]:
+def sign_lines(group: int, signs: int) -> list[str]:
+    """Lines that draw the random signs ``s{moment}_{number}`` of a group of moments."""
+    lines = []
+    for bit in range(group * signs):
+        block, place = divmod(bit, 128)
+        if place == 0:
+            four = join([f"u{4 * block + j}" for j in range(4)])
+            lines.append(f"{four} = words(seed, particle, moment // {group}, AREA + {block})")
+        m, p = divmod(bit, signs)
+        lines.append(f"s{m}_{p} = sign_of(u{bit // 32}, {bit % 32})")
+    return lines
+
+
+def _remembered(d: int, group: int) -> dict[str, list[str]]:
+    """Lines by which the normal numbers of the step before, of either run, are kept in the lane.
+
+    A run begins with steps of no length, so that what is there at first does not matter.
+    """
+    kept = [f"{letter}{j}" for letter in "gf" for j in range(d)]  # of the fine run, of the coarse one
+    steps: list[str] = []
+    for m in range(group):
+        last = [f"z{m - 1}_{j}" if m else f"g{j}" for j in range(d)]
+        steps += [f"v{m}_{j} = r{m} * {last[j]}" for j in range(d)]
+        if m % 2:
+            pair = [f"HALF_ROOT * (z{m - 3}_{j} + z{m - 2}_{j})" if m > 1 else f"f{j}" for j in range(d)]
+            steps += [f"o{m}_{j} = root{m} * {pair[j]}" for j in range(d)]
+    return {
+        "allocate": [f"{name}s = np.empty(lanes)" for name in kept],
+        "load": [f"{name}s[i] = 0.0" for name in kept],
+        "sizes": [f"root{m} = math.sqrt(2.0 * (h{m - 1} + h{m}))" for m in range(1, group, 2)],
+        "take": [f"{name} = {name}s[i]" for name in kept],
+        "draw": [f"z{m}_{j} = w{m}_{j}" for m in range(group) for j in range(d)],
+        "steps": steps,
+        "put": [f"g{j}s[i] = z{group - 1}_{j}" for j in range(d)]
+        + [f"f{j}s[i] = HALF_ROOT * (z{group - 2}_{j} + z{group - 1}_{j})" for j in range(d)],
+    }
+
+
+def noise_names(scheme: Scheme, step: Step, d: int) -> str:
+    """Names of what is random in a step, where `advance` is defined."""
+    w, v = ([f"{letter}{j}" for j in range(d)] for letter in "wv")
+    return join([*w, *(v if scheme.previous else []), *(f"s{p}" for p in range(step.signs))])
+
+
+def _paths(program: PathProgram, scheme: Scheme, hoist: Hoist) -> tuple[str, dict[str, Any]]:
     d = len(program.state)
     group = max(2, sharing(d))
-    blocks = _advance(program, hoist)
+    step = scheme.emit(program, hoist)
     shared = common(hoist, d)
     c, constants = [f"c{j}" for j in range(d)], shared["constants"]
     x = [f"x{j}" for j in range(d)]
-    steps = [f"w{m}_{j} *= r{m}" for m in range(group) for j in range(d)]
+    more = _remembered(d, group) if scheme.previous else {}
+    steps = [*more.get("steps", []), *(f"w{m}_{j} *= r{m}" for m in range(group) for j in range(d))]
     for m in range(group):
         w = [f"w{m}_{j}" for j in range(d)]
-        steps += [f"{join(x)}, = advance({join([*x, *w])}, h{m}, e{m}, {constants})"]
+        signs = [f"s{m}_{p}" for p in range(step.signs)]
+        last = [f"v{m}_{j}" for j in range(d) if scheme.previous]
+        steps += [f"{join(x)}, = advance({join([*x, *w, *last, *signs])}, h{m}, e{m}, {constants})"]
         steps += [f"{name} = bounded({name})" for name in x]
         if m % 2:
             both = [f"w{m - 1}_{j} + w{m}_{j}" for j in range(d)]
-            steps += [f"{join(c)}, = advance({join([*c, *both])}, h{m - 1} + h{m}, e{m - 1}, {constants})"]
+            last = [f"o{m}_{j}" for j in range(d) if scheme.previous]
+            signs = [f"s{m - 1}_{p}" for p in range(step.signs)]
+            drawn = join([*c, *both, *last, *signs])
+            steps += [f"{join(c)}, = advance({drawn}, h{m - 1} + h{m}, e{m - 1}, {constants})"]
             steps += [f"{name} = bounded({name})" for name in c]
-    return (
-        shared
-        | blocks
-        | {
-            "group": str(group),
-            "noise": join([f"w{j}" for j in range(d)]),
-            "allocate": [f"{name}{j} = np.empty(lanes)" for name in "pq" for j in range(d)],
-            "load": [f"p{j}[i] = x[row, {j}]" for j in range(d)]
-            + [f"q{j}[i] = coarse[row, {j}]" for j in range(d)],
-            "sizes": [f"h{m} = dt[k + {m}]" for m in range(group)]
-            + [f"r{m} = math.sqrt(2.0 * h{m})" for m in range(group)]
-            + [f"e{m} = rates[k + {m}]" for m in range(group)],
-            "take": [f"x{j} = p{j}[i]" for j in range(d)] + [f"c{j} = q{j}[i]" for j in range(d)],
-            "draw": increments(d, group),
-            "steps": steps,
-            "put": [f"p{j}[i] = x{j}" for j in range(d)] + [f"q{j}[i] = c{j}" for j in range(d)],
-            "store": [f"x[row, {j}] = p{j}[i]" for j in range(d)]
-            + [f"coarse[row, {j}] = q{j}[i]" for j in range(d)],
-        }
-    )
+    blocks: dict[str, Any] = {
+        "group": str(group),
+        "noise": noise_names(scheme, step, d),
+        "allocate": [f"{name}{j} = np.empty(lanes)" for name in "pq" for j in range(d)],
+        "load": [f"p{j}[i] = x[row, {j}]" for j in range(d)]
+        + [f"q{j}[i] = coarse[row, {j}]" for j in range(d)],
+        "sizes": [f"h{m} = dt[k + {m}]" for m in range(group)]
+        + [f"r{m} = math.sqrt(2.0 * h{m})" for m in range(group)]
+        + [f"e{m} = rates[k + {m}]" for m in range(group)],
+        "take": [f"x{j} = p{j}[i]" for j in range(d)] + [f"c{j} = q{j}[i]" for j in range(d)],
+        "draw": increments(d, group) + sign_lines(group, step.signs),
+        "put": [f"p{j}[i] = x{j}" for j in range(d)] + [f"q{j}[i] = c{j}" for j in range(d)],
+        "store": [f"x[row, {j}] = p{j}[i]" for j in range(d)]
+        + [f"coarse[row, {j}] = q{j}[i]" for j in range(d)],
+    }
+    blocks = {name: block + more.get(name, []) if name in more else block for name, block in blocks.items()}
+    return step.template, shared | step.blocks | blocks | {"steps": steps}
 
 
 @lru_cache(maxsize=128)
-def path_kernel(program: PathProgram) -> Kernel:
+def path_kernel(program: PathProgram, scheme: Scheme) -> Kernel:
     """Kernel of `run_paths`."""
+    scheme.check(program)
     varying = (*program.state, LEARNING_RATE) if program.scheduled else program.state
     hoist = Hoist(varying)
-    return build(_template.ADVANCE + _template.PATHS, _paths(program, hoist), hoist, program, "paths")
+    template, blocks = _paths(program, scheme, hoist)
+    return build(template + _template.PATHS, blocks, hoist, program, "paths")
 
 
-def _passage(program: PathProgram, hoist: Hoist, merge: int) -> dict[str, Any]:
-    d = len(program.state)
+def _passage(step: Step, hoist: Hoist, d: int, merge: int) -> dict[str, Any]:
     group = max(1, sharing(d) // merge)
-    blocks = _advance(program, hoist)
     shared = common(hoist, d)
     x, constants = [f"x{j}" for j in range(d)], shared["constants"]
     steps, careful = [], []
@@ -136,7 +150,7 @@ def _passage(program: PathProgram, hoist: Hoist, merge: int) -> dict[str, Any]:
         careful += ["    before, spread = after, width"]
     return (
         shared
-        | blocks
+        | step.blocks
         | {
             "merge": str(merge),
             "group": str(group),
@@ -155,16 +169,19 @@ def _passage(program: PathProgram, hoist: Hoist, merge: int) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=128)
-def path_passage_kernel(program: PathProgram, merge: int) -> Kernel:
+def path_passage_kernel(program: PathProgram, scheme: Scheme, merge: int) -> Kernel:
     """Kernel of `first_passage_paths` in steps of `merge` increments."""
     if program.level is None or program.scheduled:
         raise ValueError("first passage needs a program with a level function and a constant learning rate")
+    check_crossing(scheme)
+    scheme.check(program)
     hoist, state, level = Hoist(program.state), program.state, program.level
     slope = sympy.Matrix([real_form(level.diff(s)) for s in state])
     spread = (slope.T * program.diffusion * slope)[0]
     edge = [hoist(level), hoist(spread)]
-    blocks = _passage(program, hoist, merge)
+    step = scheme.emit(program, hoist)
+    blocks = _passage(step, hoist, len(state), merge)
     lines, (value, width) = lines_of(edge, named(hoist, x=state))
     blocks |= {"edge": lines, "edge_level": value, "edge_spread": width}
-    template = _template.ADVANCE + _template.EDGE + _template.PATH_PASSAGE
+    template = step.template + _template.EDGE + _template.PATH_PASSAGE
     return build(template, blocks, hoist, program, "passage")

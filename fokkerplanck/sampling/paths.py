@@ -1,4 +1,4 @@
-"""Ensembles of SDE paths by Euler-Maruyama: where they end, and when they first leave a region."""
+"""Ensembles of SDE paths, by any scheme: where they end, and when they first leave a region."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fokkerplanck.sampling.emit_path import path_kernel, path_passage_kernel
 from fokkerplanck.sampling.frames import Frames
 from fokkerplanck.sampling.program import PathProgram
 from fokkerplanck.sampling.runs import Passage, PathRun
+from fokkerplanck.sampling.schemes import DEFAULT, find
 
 
 def run_paths(
@@ -25,19 +26,19 @@ def run_paths(
     *,
     first_particle: int = 0,
     coarse0: ArrayLike | None = None,
+    scheme: str = DEFAULT,
     progress: _run.Progress = None,
     frames: Frames | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> PathRun:
-    """Advance n paths by `steps` Euler-Maruyama steps, and beside each the same path at twice the step.
+    """Advance n paths by `steps` steps of a scheme, and beside each the same path at twice the step.
 
-    ``X_{k+1} = X_k + b dt + sqrt(2 dt) L z`` with ``L L^T = D`` (Cholesky, singular D allowed). Weak order 1,
-    strong order 1/2 (1 for constant D). Both runs share the Brownian increments. Maruyama (1955).
+    Both runs share the Brownian increments: a step of the coarse one takes the sum of two.
 
     Parameters: ``x0`` (n, d); ``dt`` a number or (steps,), in time units; ``steps`` even; ``rates`` the
     learning rate of each step, for a program that holds it; ``first_step``, ``first_particle`` and
-    ``coarse0``: continue a run, to the same bits as in one go; ``frames``, every even number of steps, look
-    at it, ``checkpoint`` keeps it.
+    ``coarse0``: continue a run, to the same bits as in one go; ``scheme``: one of `sampling.schemes`;
+    ``frames``, every even number of steps, look at the run, ``checkpoint`` keeps it.
 
     >>> import sympy
     >>> x = sympy.Symbol("x", real=True)
@@ -55,16 +56,19 @@ def run_paths(
     if program.scheduled != (rates is not None):
         raise ValueError("rates go with a program that holds the learning rate, and only with it")
     lr = sizes if rates is None else _run.per_step("rates", rates, steps)
-    kernel, word = path_kernel(program), _run.seed_word(seed)
+    how = find(scheme)
+    kernel, word = path_kernel(program, how), _run.seed_word(seed)
     constants = kernel.constants(_run.parameter_values(parameters, program.parameters))
     particles = first_particle + np.arange(len(x))
     live = {"x": x, "coarse": coarse} | ({} if frames is None else dict(frames.held))
     made_of = {"x0": x.copy(), "steps": steps, "dt": sizes, "lr": lr}
     done = _run.resumed(checkpoint, live, kernel, constants, seed, **made_of)
+    # A scheme that needs the step before draws its numbers again, in steps of no length; its own come after.
+    again = _run.GROUP if how.previous else 0
 
     def work(done: int, count: int) -> float:
         part = slice(done, done + count)
-        start, h, rate = _run.whole_groups(first_step + done, sizes[part], lr[part])
+        start, h, rate = _run.whole_groups(first_step + done, sizes[part], lr[part], again=again)
         steps_of = h, rate, constants, word, start
         _run.in_threads(lambda r: kernel.run(x[r], coarse[r], particles[r], *steps_of), len(x))
         return 0.0
@@ -85,6 +89,7 @@ def first_passage_paths(
     *,
     first_particle: int = 0,
     merge: int = 1,
+    scheme: str = DEFAULT,
     progress: _run.Progress = None,
     checkpoint: Checkpoint | None = None,
 ) -> Passage:
@@ -92,7 +97,7 @@ def first_passage_paths(
 
     Between two steps the level moves as a Brownian bridge: it has crossed with the probability
     ``exp(-l0 l1 / (grad l . D grad l dt))``, at a moment drawn from its law. What is left is the O(dt) of
-    Euler's method. ``merge=m`` takes steps of m*dt (and max_steps/m of them) on the noise of a run at dt: the
+    the scheme. ``merge=m`` takes steps of m*dt (and max_steps/m of them) on the noise of a run at dt: the
     difference of the two is the step bias, at a small variance. Start points outside have the time 0.
 
     >>> import sympy
@@ -105,7 +110,7 @@ def first_passage_paths(
     merge = _run.check_count("merge", merge)
     steps = _run.check_count("max_steps", max_steps) // merge
     h = float(_run.per_step("dt", dt, 1)[0]) * merge
-    kernel, word = path_passage_kernel(program, merge), _run.seed_word(seed)
+    kernel, word = path_passage_kernel(program, find(scheme), merge), _run.seed_word(seed)
     values = _run.parameter_values(parameters, program.parameters)
     constants = kernel.constants(values)
     times = np.where(kernel.outside(x, values), 0.0, np.inf)

@@ -9,6 +9,7 @@ import numpy as np
 from fokkerplanck.sampling.paths import first_passage_paths, run_paths
 from fokkerplanck.sampling.program import PathProgram
 from fokkerplanck.sampling.runs import Array
+from fokkerplanck.sampling.schemes import DEFAULT
 
 PILOTS = 64  # paths of a trial run
 TRIALS = 12
@@ -26,6 +27,7 @@ def settle(
     parameters: Array,
     seed: int,
     natural: Callable[[Array], float],
+    scheme: str = DEFAULT,
 ) -> float:
     """Step for paths to t: no longer than `natural` (points to a step) says where a trial run has come to.
 
@@ -37,7 +39,7 @@ def settle(
         if PILOTS * t / step > BUDGET:
             return first
         steps = max(2, 2 * int(np.ceil(t / step / 2)))
-        run = run_paths(program, few, t / steps, steps, parameters, seed)
+        run = run_paths(program, few, t / steps, steps, parameters, seed, scheme=scheme)
         lost = run.diverged.any() or not np.isfinite(run.coarse).all()
         wanted = 0.0 if lost else natural(run.final)
         if wanted >= 0.7 * step:
@@ -47,7 +49,13 @@ def settle(
 
 
 def settle_passage(
-    program: PathProgram, x0: Array, max_time: float, step: float, parameters: Array, seed: int
+    program: PathProgram,
+    x0: Array,
+    max_time: float,
+    step: float,
+    parameters: Array,
+    seed: int,
+    scheme: str = DEFAULT,
 ) -> float:
     """Step for first passages: so short that twice the step moves their mean little, or not visibly."""
     first = step
@@ -55,7 +63,8 @@ def settle_passage(
     for _ in range(TRIALS):
         steps = 2 * int(np.ceil(max_time / step / 2))
         fine, coarse = (
-            first_passage_paths(program, few, step, steps, parameters, seed, merge=m) for m in (1, 2)
+            first_passage_paths(program, few, step, steps, parameters, seed, merge=m, scheme=scheme)
+            for m in (1, 2)
         )
         bias = fine.times - coarse.times
         mean = float(fine.times.mean())
