@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fokkerplanck.comparison import compare as compare
+    from fokkerplanck.compiled_loss import CompiledLoss as CompiledLoss
     from fokkerplanck.convergence import ConvergenceStudy as ConvergenceStudy
     from fokkerplanck.convergence import convergence_study as convergence_study
     from fokkerplanck.estimate import Estimate as Estimate
@@ -45,6 +46,7 @@ _HOME = {
     "Estimate": "estimate",
     "Grid": "grid",
     "Loss": "loss",
+    "CompiledLoss": "compiled_loss",
     "Normal": "loss",
     "Rademacher": "loss",
     "Uniform": "loss",

@@ -2,9 +2,11 @@
 
 ``inline``    small helpers; cached like the rest, or every new program would compile them once more
 ``exact``     the same, where the order of the arithmetic is what makes the result accurate
-``serial``    kernels called from Python, one thread; without the interpreter's lock, so that threads may share
-              the rows of an array among them
+``serial``    kernels called from Python, one thread; without the interpreter's lock, so that threads may
+              share the rows of an array among them
 ``parallel``  kernels called from Python, with ``prange``
+``taking``    like ``serial``, given compiled functions; not cached on disk, as Numba's key would not see what
+              those do
 """
 
 from __future__ import annotations
@@ -51,3 +53,4 @@ lane: Decorator = _cached(forceinline=True)
 exact: Decorator = _cached(fastmath={"contract"}, forceinline=True)
 serial: Decorator = _cached(nogil=True)
 parallel: Decorator = _cached(parallel=True)
+taking: Decorator = numba.njit(**OPTIONS, nogil=True)

@@ -62,6 +62,8 @@ class Ensemble:
         Which replicas left every bound.
     seed : int
         Seed of the streams; the same seed gives the same bits.
+    buffer : (n, d), optional
+        The momentum's buffer (chains with momentum): give it to the run that goes on from here.
 
     Examples
     --------
@@ -81,6 +83,7 @@ class Ensemble:
     unit: str = "time"
     seed: int = 0
     constants: Mapping[str, float] = field(default_factory=dict)
+    buffer: Array | None = None
 
     @property
     def status(self) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fokkerplanck.sampling.chains import first_passage_chain, run_chain
 from fokkerplanck.sampling.paths import first_passage_paths, run_paths
-from fokkerplanck.sampling.program import ChainProgram, Draw, PathProgram
+from fokkerplanck.sampling.program import ChainProgram, CompiledProgram, Draw, PathProgram
 from fokkerplanck.sampling.resolve import settle, settle_passage
 from fokkerplanck.sampling.runs import ChainRun, Passage, PathRun
 
 __all__ = [
     "ChainProgram",
     "ChainRun",
+    "CompiledProgram",
     "Draw",
     "Passage",
     "PathProgram",
