@@ -12,14 +12,16 @@ underdamped Langevin equation. Matching the moments of one step in :math:`(\thet
 order 1: :math:`d\theta = -b\,dt`,
 :math:`\eta\,db = (\nabla L - \epsilon b)\,dt + \sqrt{\eta\Sigma}\,dW`;
 
-order 2: :math:`d\theta = -[(1 - c\epsilon) b + c\nabla L]\,dt - c\sqrt{\eta\Sigma/(1+\epsilon)}\,dW`,
-:math:`\eta\,db = [(1 + \tfrac\epsilon2)(\nabla L - \epsilon b) + \tfrac\eta2 Hb]\,dt
-+ \sqrt{(1+\epsilon)\eta\Sigma}\,dW` with the same W, and :math:`\Sigma` taken half a step back, at
-:math:`\theta + \tfrac\eta2 b`.
+order 2: with :math:`dG = \nabla L\,dt + \sqrt{\eta\Sigma}\,dW`,
+:math:`d\theta = -(1 - c\epsilon)\,b\,dt - c\,dG`,
+:math:`\eta\,db = (1 + \tfrac\epsilon2)(dG - \epsilon b\,dt) + \tfrac\eta2 Hb\,dt`, and :math:`\Sigma` taken
+half a step back, at :math:`\theta + \tfrac\eta2 b`.
 
-Order p matches the mean of a step up to terms :math:`h^{p+1}` and its covariance up to
-:math:`h^{p+2}\Sigma` (leading: :math:`h^2\Sigma`), so that laws are wrong by :math:`h^p` relative to
-themselves.
+At order p the mean of a step is wrong by terms :math:`h^{p+1}` and its covariance, itself
+:math:`h^2\Sigma`, by :math:`h^{p+2}\Sigma`, so that laws are wrong by :math:`h^p` relative to themselves.
+Beyond that scaling, at fixed :math:`\mu`, the law of :math:`\theta` (not that of b) is still right to
+relative order :math:`\eta`: once b has settled, both orders are
+:math:`d\theta = -dG/\epsilon`.
 """
 
 from __future__ import annotations
@@ -90,8 +92,8 @@ def momentum_equation(
     force = (1 + friction / 2) * (slope - friction * b) / eta + loss.hessian * b / 2
     earlier = {v: v + eta * w / 2 for v, w in zip(loss.variables, buffer, strict=True)}
     sigma = sigma.xreplace(earlier)
-    across, along = -c * sigma / 2, (1 + friction) * sigma / (2 * eta)
-    spread = c**2 * eta * sigma / (2 * (1 + friction))
-    return sympy.Matrix.vstack(move, force), sympy.Matrix(
-        sympy.BlockMatrix([[spread, across], [across, along]])
+    kicked, along = c * eta, -(1 + friction / 2)  # of theta and of b, per unit of one noise
+    tensor = sympy.BlockMatrix(
+        [[kicked**2 * sigma, kicked * along * sigma], [kicked * along * sigma, along**2 * sigma]]
     )
+    return sympy.Matrix.vstack(move, force), sympy.Matrix(tensor) / (2 * eta)
