@@ -10,7 +10,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fokkerplanck import schedules as schedules
     from fokkerplanck.comparison import compare as compare
+    from fokkerplanck.compiled_loss import CompiledLoss as CompiledLoss
     from fokkerplanck.convergence import ConvergenceStudy as ConvergenceStudy
     from fokkerplanck.convergence import convergence_study as convergence_study
     from fokkerplanck.estimate import Estimate as Estimate
@@ -47,6 +49,7 @@ _HOME = {
     "Estimate": "estimate",
     "Grid": "grid",
     "Loss": "loss",
+    "CompiledLoss": "compiled_loss",
     "Normal": "loss",
     "Rademacher": "loss",
     "Uniform": "loss",
@@ -75,12 +78,17 @@ _HOME = {
     "report": "reporting",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]
+# Modules that are public themselves: their names are too general to stand alone.
+_MODULES = ("schedules",)
+
+__all__ = ["__version__", *sorted((*_HOME, *_MODULES))]
 
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return importlib.import_module(f"fokkerplanck.{name}")
     if name not in _HOME:
-        known = ", ".join(sorted(_HOME))
+        known = ", ".join(sorted((*_HOME, *_MODULES)))
         raise AttributeError(f"module 'fokkerplanck' has no attribute {name!r}; it has {known}")
     value = getattr(importlib.import_module(f"fokkerplanck.{_HOME[name]}"), name)
     globals()[name] = value

@@ -18,7 +18,8 @@ from fokkerplanck.laws import Law
 from fokkerplanck.loss import Data, Loss, Normal, Rademacher, Uniform
 
 LOSS_KEYS = ("variables", "formula", "where", "constants", "samples")
-SGD_KEYS = ("lr", "batch", "sampling")
+SGD_KEYS = ("lr", "batch", "sampling", "momentum", "nesterov", "weight_decay")
+SGD_NUMBERS = ("lr", "batch", "momentum", "weight_decay")  # what is overridden by its name
 AXIS_KEYS = ("from", "to", "cells", "boundary")
 QUESTION_KEYS = ("slow", "at", "escape", "variations")
 LAW_KEYS: dict[str, tuple[str, ...]] = {
@@ -53,7 +54,7 @@ class Questions:
 
 def read_loss(table: Table, folder: Path, files: Files) -> Loss:
     where, constants = table.table("where"), table.table("constants")
-    for name in ("lr", "batch"):
+    for name in SGD_NUMBERS:
         if name in constants.data:
             raise constants.error(f"may not hold {name!r}, which belongs to [sgd]; choose another name")
     for entries in (where, constants):
@@ -89,18 +90,22 @@ def _law(samples: Table, name: str, folder: Path, files: Files) -> tuple[str | t
 
 
 def read_sgd_settings(table: Table, constants: Mapping[str, float]) -> dict[str, Any]:
-    """Learning rate (or rates), batch and sampling."""
+    """Learning rate (or rates), batch and sampling; momentum and weight decay where the file has them."""
     rate = table.get("lr", "number", "text", "list")
     batch = _number(table, "batch", constants)
     if batch != round(batch):
         raise table.error(f"batch is {batch:g}; a whole number is expected")
     if isinstance(rate, list):
         rates = [_value(table, "lr", entry, constants) for entry in rate]
-    return {
+    settings = {
         "lr": rates if isinstance(rate, list) else _value(table, "lr", rate, constants),
         "batch": round(batch),
         "sampling": table.get("sampling", "text", default="iid"),
     }
+    settings |= {k: _number(table, k, constants) for k in ("momentum", "weight_decay") if k in table.data}
+    if "nesterov" in table.data:
+        settings["nesterov"] = table.get("nesterov", "truth value")
+    return settings
 
 
 def read_grid(table: Table, loss: Loss) -> Grid:

@@ -18,12 +18,14 @@ _SORTS = {
     "number": (int, float),
     "whole number": (int,),
     "list": (list,),
+    "truth value": (bool,),
     "table": (dict,),
 }
 
 _SYNONYMS = {
     **dict.fromkeys(("learning_rate", "eta", "step_size"), "lr"),
     **dict.fromkeys(("batch_size", "minibatch", "B"), "batch"),
+    **dict.fromkeys(("decay", "wd", "l2"), "weight_decay"),
     **dict.fromkeys(("sd", "sigma", "scale"), "std"),
     **dict.fromkeys(("low", "min"), "from"),
     **dict.fromkeys(("high", "max"), "to"),
@@ -82,7 +84,7 @@ class Table:
     def check(self, key: str, value: Any, *sorts: str) -> Any:
         """The value, if it is of one of the sorts."""
         kinds = tuple(kind for sort in sorts for kind in _SORTS[sort])
-        if not isinstance(value, kinds) or isinstance(value, bool):
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             raise self.error(f"{key} is {_sort(value)}; {_either(sorts)} is expected")
         return value
 

@@ -31,6 +31,8 @@ def mean_exit(
 ) -> Estimate:
     """Dispatch on the method; see `fokkerplanck.SGD.escape`."""
     start = named_start(sgd.names, x0)
+    if method in ("paths", "transition", "density"):  # the laws say so themselves
+        theory.check_plain(sgd, f"an escape by {method!r}")
     if method == "simulation":
         limit = max(1000, BUDGET // max(n, 1))
         run = sgd.first_passage(region, n, start, limit, rng, progress)

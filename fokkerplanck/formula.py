@@ -26,6 +26,8 @@ __all__ = [
     "BATCH",
     "FUNCTIONS",
     "LEARNING_RATE",
+    "MOMENTUM",
+    "WEIGHT_DECAY",
     "Formula",
     "FormulaError",
     "check_name",
@@ -44,6 +46,8 @@ Formula: TypeAlias = str | sympy.Expr | float
 
 LEARNING_RATE = sympy.Symbol("eta", positive=True)
 BATCH = sympy.Symbol("B", positive=True)
+MOMENTUM = sympy.Symbol("momentum", positive=True)
+WEIGHT_DECAY = sympy.Symbol("weight_decay", real=True)  # a constant of the loss that it is added to
 
 
 def symbol(name: str) -> sympy.Symbol:

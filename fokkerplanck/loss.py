@@ -15,7 +15,7 @@ from fokkerplanck import formula as _formula
 from fokkerplanck.batches import covariance_of_mean
 from fokkerplanck.codegen import numpy_function
 from fokkerplanck.declarations import check_names, read_definitions, read_numbers
-from fokkerplanck.formula import BATCH, Formula, derivative, symbol
+from fokkerplanck.formula import BATCH, WEIGHT_DECAY, Formula, derivative, symbol
 from fokkerplanck.laws import Data, Law, Normal, Rademacher, Uniform, check_laws, named_laws
 from fokkerplanck.moments import sample_space
 
@@ -75,6 +75,7 @@ class Loss:
         laws = named_laws(samples or {})
         check_names(self.names, list(laws), list(where or {}), list(constants or {}))
         self.constants: dict[str, float] = read_numbers(constants or {}, {})
+        self._decays = False
         self.variables: tuple[Any, ...] = tuple(symbol(n) for n in self.names)
         self.parameters: tuple[Any, ...] = tuple(symbol(n) for n in self.constants)
         self.sample_space = sample_space(laws, list(self.constants))
@@ -93,7 +94,8 @@ class Loss:
         samples = (
             f", samples {', '.join(str(s) for s in self.sample_space.laws)}" if self.sample_space.laws else ""
         )
-        return f"Loss({text!r}, variables {', '.join(self.names)}{samples})"
+        decay = f", weight decay {self.weight_decay:g}" if self.weight_decay else ""
+        return f"Loss({text!r}, variables {', '.join(self.names)}{samples}{decay})"
 
     def _parse(self, text: Formula, what: str) -> Any:
         names = [*self.names, *map(str, self.sample_space.laws), *self.constants]
@@ -133,6 +135,37 @@ class Loss:
         other = copy.copy(self)
         other.constants = read_numbers(values, self.constants)
         other._check_laws()
+        return other
+
+    @property
+    def weight_decay(self) -> float:
+        """The weight decay w whose ``w/2 * |theta|**2`` has been added; 0 without one."""
+        return self.constants[WEIGHT_DECAY.name] if self._decays else 0.0
+
+    def with_weight_decay(self, weight_decay: float) -> Self:
+        """The same loss with ``weight_decay/2 * |theta|**2`` added, in place of what was added before.
+
+        The decay is then a constant of this name, so that results print it.
+
+        >>> Loss("x**2 - s*x", ("x",), {"s": Normal(0, 1)}).with_weight_decay(0.1).gradient[0]
+        weight_decay*x + 2*x
+        """
+        if self._decays:
+            return self.with_constants(**{WEIGHT_DECAY.name: weight_decay})
+        if not weight_decay:
+            return self
+        if WEIGHT_DECAY.name in (*self.names, *self.constants, *map(str, (*self.laws, *self._where))):
+            raise ValueError(
+                "this loss uses the name weight_decay, which is that of SGD's decay: choose another"
+            )
+        other = copy.copy(self)
+        for name, attribute in vars(Loss).items():
+            if isinstance(attribute, cached_property):  # found for the loss without it
+                vars(other).pop(name, None)
+        other._decays = True
+        other.constants = {**self.constants, WEIGHT_DECAY.name: float(weight_decay)}
+        other.parameters = (*self.parameters, WEIGHT_DECAY)
+        other.sample_loss = self.sample_loss + WEIGHT_DECAY / 2 * sum(v**2 for v in self.variables)
         return other
 
     @property

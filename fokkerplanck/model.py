@@ -13,6 +13,7 @@ from fokkerplanck._sections import (
     LOSS_KEYS,
     QUESTION_KEYS,
     SGD_KEYS,
+    SGD_NUMBERS,
     Escape,
     Files,
     Questions,
@@ -31,7 +32,6 @@ __all__ = ["TEMPLATE", "Escape", "Model", "Questions", "load"]
 
 SCHEMA = 1
 SECTIONS = ("schema", "title", "source", "description", "loss", "sgd", "grid", "questions")
-OVERRIDES = ("lr", "batch")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class Model:
     _files: Files = field(repr=False)
 
     def replace(self, **overrides: float | str) -> Model:
-        """The same model at other values of its constants, ``lr`` or ``batch``.
+        """The same model at other values of its constants, or of lr, batch, momentum or weight_decay.
 
         Raises
         ------
@@ -135,7 +135,8 @@ def load(path: str | Path, /, **overrides: float | str) -> Model:
     path : str or Path
         A TOML file with ``schema = 1``, ``[loss]``, ``[sgd]`` and, if wanted, ``[grid]`` and ``[questions]``.
     **overrides : number or formula
-        Other values for constants of the model by name, for ``lr`` or for ``batch``.
+        Other values for constants of the model by name, for ``lr``, ``batch``, ``momentum`` or
+        ``weight_decay``.
 
     Raises
     ------
@@ -180,17 +181,17 @@ def _build(path: Path, document: Mapping[str, Any], files: Files) -> Model:
 
 
 def _override(path: Path, document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with other constants, lr or batch."""
+    """The document with other constants or numbers of the SGD."""
     top = Table(f"{path}:", document, SECTIONS)
     loss, sgd = (dict(top.table(section, name=f" [{section}]").data) for section in ("loss", "sgd"))
     constants = dict(Table(f"{path}: [loss] constants", loss.get("constants", {})).data)
-    known = [*constants, *OVERRIDES]
+    known = [*constants, *SGD_NUMBERS]
     for name, value in overrides.items():
         if name not in known:
             raise ValueError(
                 f"{path}: has no constant {name!r}{nearest(name, known) or '.'} It has {', '.join(known)}."
             )
-        (sgd if name in OVERRIDES else constants)[name] = (
+        (sgd if name in SGD_NUMBERS else constants)[name] = (
             value.tolist() if hasattr(value, "tolist") else value
         )
     changed = {"loss": {**loss, "constants": constants}, "sgd": sgd} if overrides else {}

@@ -1,12 +1,16 @@
-"""Learning-rate schedules: a number, an array, or a function of the step."""
+"""Learning-rate schedules: a number, an array, or a function of the step, such as `step` and `cosine`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from fokkerplanck.grid import is_whole
 
 Rate = float | ArrayLike | Callable[[int], float]
 
@@ -58,7 +62,7 @@ class Schedule:
             return f"Schedule({self.lr:g})"
         if isinstance(self.lr, np.ndarray):
             return f"Schedule({len(self.lr)} rates, {self.lr[0]:g} to {self.lr[-1]:g})"
-        return f"Schedule({getattr(self.lr, '__name__', 'callable')})"
+        return f"Schedule({getattr(self.lr, '__name__', None) or self.lr!r})"
 
     @property
     def is_constant(self) -> bool:
@@ -109,3 +113,82 @@ class Schedule:
     def times(self, steps: int) -> NDArray[np.float64]:
         """Time after each step, the sum of the rates up to it, (steps,)."""
         return np.cumsum(self.rates(steps))
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A rate multiplied by a factor at some steps; see `step`."""
+
+    lr: float
+    at: int | tuple[int, ...]
+    factor: float
+
+    def __call__(self, k: int) -> float:
+        falls = k // self.at if isinstance(self.at, int) else bisect_right(self.at, k)
+        return self.lr * self.factor**falls
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """A rate that falls along half a cosine; see `cosine`."""
+
+    lr: float
+    steps: int
+    final: float
+
+    def __call__(self, k: int) -> float:
+        done = min(k / self.steps, 1.0)
+        return self.final + (self.lr - self.final) * (1 + math.cos(math.pi * done)) / 2
+
+
+def step(lr: float, at: int | Iterable[int], factor: float = 0.1) -> Steps:
+    """A learning rate that is multiplied by a factor after every `at` steps, or at the given steps.
+
+    Parameters
+    ----------
+    lr : float
+        Rate of the first steps.
+    at : int or increasing sequence of int
+        A number of steps after which, again and again, or the steps (from 0) that are the first with a new
+        rate.
+    factor : float
+        > 0.
+
+    Examples
+    --------
+    >>> Schedule(step(0.8, at=2, factor=0.5)).rates(5)
+    array([0.8, 0.8, 0.4, 0.4, 0.2])
+    >>> Schedule(step(0.8, at=[1, 4], factor=0.5)).rates(5)
+    array([0.8, 0.4, 0.4, 0.4, 0.2])
+    """
+    listed = tuple(at) if isinstance(at, Iterable) else (at,)
+    if not all(is_whole(k, 1) for k in listed) or list(listed) != sorted(set(listed)):
+        raise ValueError(f"at is {at!r}: give a whole number of steps, at least 1, or steps that increase")
+    _check_positive(lr=lr, factor=factor)
+    places = tuple(int(k) for k in listed)
+    return Steps(float(lr), places if isinstance(at, Iterable) else places[0], float(factor))
+
+
+def cosine(lr: float, steps: int, final: float = 0.0) -> Cosine:
+    r"""A learning rate that falls from `lr` to `final` over a number of steps, along half a cosine.
+
+    Step k has :math:`\eta_f + (\eta - \eta_f)(1 + \cos(\pi k/n))/2`; from step n on it stays at `final`,
+    which then must be > 0.
+
+    Examples
+    --------
+    >>> Schedule(cosine(0.4, steps=4)).rates(4).round(4)
+    array([0.4   , 0.3414, 0.2   , 0.0586])
+    """
+    if not is_whole(steps, 1):
+        raise ValueError(f"steps is {steps!r}: give a whole number of steps, at least 1")
+    _check_positive(lr=lr)
+    if not 0 <= final < math.inf:
+        raise ValueError(f"final is {final!r}: give a finite rate, at least 0")
+    return Cosine(float(lr), int(steps), float(final))
+
+
+def _check_positive(**numbers: float) -> None:
+    for name, value in numbers.items():
+        if isinstance(value, bool | str) or not 0 < value < math.inf:
+            raise ValueError(f"{name} is {value!r}: give a finite number > 0")

@@ -56,6 +56,16 @@ def test_the_valley() -> None:
     assert model.questions.escape.x0 == {"x": 0.0, "y": 0.0}
 
 
+def test_momentum_and_weight_decay(tmp_path: Path) -> None:
+    text = SMALL.replace("batch = 4", 'batch = 4\nmomentum = "1 - h/20"\nnesterov = true\nweight_decay = 0.1')
+    model = load(written(tmp_path, text), weight_decay=0.2)
+    assert (model.sgd.momentum, model.sgd.nesterov, model.sgd.weight_decay) == (0.9, True, 0.2)
+    assert model.to_dict()["sgd"]["momentum"] == 0.9
+    assert str(model.sgd.loss.gradient[0]) == "h*x + weight_decay*x"
+    assert model.sgd.loss.constants["weight_decay"] == 0.2
+    assert load(written(tmp_path), momentum=0.5).sgd.momentum == 0.5
+
+
 def test_the_template_is_the_valley() -> None:
     assert tomllib.loads(TEMPLATE.read_text()) == tomllib.loads(VALLEY.read_text())
 
@@ -156,12 +166,17 @@ def check(path: Path, *parts: str, **overrides: float | str) -> None:
         ("schema = 1", "schema = 1\nx = " + "[" * 9999, "is not TOML"),
         ("[sgd]", "[sdg]", "has no key 'sdg'; did you mean 'sgd'?"),
         ("lr =", "learning_rate = 1\nlr =", "[sgd] has no key 'learning_rate'; did you mean 'lr'? It"),
-        ("lr =", "l_r =", "[sgd] has no key 'l_r'; did you mean 'lr'? It takes lr, batch, sampling."),
+        ("lr =", "l_r =", "[sgd] has no key 'l_r'; did you mean 'lr'? It takes lr, batch,"),
         ("batch = 4", "", "[sgd] lacks 'batch', a number or a text"),
         ("batch = 4", "batch = 4.5", "[sgd] batch is 4.5; a whole number"),
         ("batch = 4", "batch = true", "[sgd] batch is true; a number or a text"),
         ("batch = 4", "batch = 0", "[sgd]", ),
         ("batch = 4", "batch = 4\nsampling = 'epochs'", "[sgd]"),
+        ("batch = 4", "batch = 4\nmomentum = 1", "[sgd] momentum is 1.0: give a number, at least 0"),
+        ("batch = 4", "batch = 4\nnesterov = 1", "[sgd] nesterov is 1; a truth value is expected"),
+        ("batch = 4", "batch = 4\nnesterov = true", "[sgd] nesterov is a kind of momentum"),
+        ("batch = 4", "batch = 4\ndecay = 1", "[sgd] has no key 'decay'; did you mean 'weight_decay'?"),
+        ("h = 2.0", "momentum = 1, h = 2.0", "[loss] constants may not hold 'momentum'"),
         ("batch = 4", "batch = 4\nsampling = 'epoch'", "[sgd]"),
         ('"h/20"', "-1", "[sgd]"),
         ('"h/20"', "nan", "[sgd]"),
@@ -216,7 +231,9 @@ def test_mistakes_in_the_path(tmp_path: Path) -> None:
 
 def test_mistakes_in_overrides(tmp_path: Path) -> None:
     path = written(tmp_path)
-    check(path, "has no constant 'widht'; did you mean 'width'? It has h, width, lr, batch.", widht=1)
+    check(
+        path, "has no constant 'widht'; did you mean 'width'? It has h, width, lr, batch, momentum,", widht=1
+    )
     check(path, "unknown name 'q'", h="q")
     check(path, "batch", batch=2.5)
     check(path, "[sgd]", lr=0)

@@ -5,6 +5,8 @@
 ``serial``    kernels called from Python, one thread; without the interpreter's lock, so that several threads
               may each take some rows of an array
 ``parallel``  kernels called from Python, with ``prange``
+``taking``    like ``serial``, given compiled functions; not cached on disk, as Numba's key would not see what
+              those do
 """
 
 from __future__ import annotations
@@ -51,3 +53,4 @@ lane: Decorator = _cached(forceinline=True)
 exact: Decorator = _cached(fastmath={"contract"}, forceinline=True)
 serial: Decorator = _cached(nogil=True)
 parallel: Decorator = _cached(parallel=True)
+taking: Decorator = numba.njit(**OPTIONS, nogil=True)

@@ -12,6 +12,7 @@ from fokkerplanck._kernels.random import INDEX, SHUFFLE, below, words
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Matrix = NDArray[np.int64]
+Cube = NDArray[np.int64]
 
 LONGEST = 256  # batch from which a list for each particle is quicker than following swaps
 
@@ -151,6 +152,17 @@ def epoch_rows(rows: Matrix, order: Matrix, epoch: int, ids: Indices, seed: np.u
         for i in range(lanes):
             rows[b, i] = order[i, first + b]
     return now
+
+
+@inline
+def given_rows(rows: Matrix, table: Cube, first: int, count: int, step: int) -> None:
+    """Rows (batch, lanes) of a step from a table (particles or 1, steps, batch), its ends held."""
+    batch, lanes = rows.shape
+    at = min(max(step, 0), table.shape[1] - 1)
+    for i in range(lanes):
+        owner = first + min(i, count - 1) if table.shape[0] > 1 else 0
+        for b in range(batch):
+            rows[b, i] = table[owner, at, b]
 
 
 @inline

@@ -15,7 +15,7 @@ from fokkerplanck.grid import Grid
 from fokkerplanck.operators import Generator, TransitionOperator
 from fokkerplanck.results import Density
 from fokkerplanck.sgd import SGD
-from fokkerplanck.theory import EffectiveLoss, effective_loss
+from fokkerplanck.theory import EffectiveLoss, check_plain, effective_loss
 
 Array = NDArray[np.float64]
 Progress = Callable[[float], None]
@@ -82,6 +82,10 @@ class Setting:
         """Tell how much of the question is done."""
         if self.progress is not None:
             self.progress(fraction)
+
+    def require_plain(self, what: str) -> None:
+        """NotValidHere for momentum, or a loss without a formula: the levels have no theory of them."""
+        check_plain(self.sgd, what)
 
     def require_noise(self, consequence: str) -> None:
         """NotValidHere where no sample changes the gradient, with what follows from it."""

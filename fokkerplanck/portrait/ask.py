@@ -56,6 +56,7 @@ def stationary(source: Model | SGD, quick: bool = False, progress: Progress | No
         Its rows stand for the SDE alone, and are compared with nothing.
     """
     setting = setting_of(source, quick)
+    setting.require_plain("a portrait of the SDE")
     setting.require_noise("so the stationary law has no density: SGD settles in a minimum or diverges")
     return _portrait("Where does its SDE settle, and how fast?", STATIONARY, setting, progress)
 
@@ -72,6 +73,7 @@ def escape(
     See `stationary`; `region` and `x0` are a model's own where they are left out.
     """
     setting = setting_of(source, quick)
+    setting.require_plain("a portrait of the SDE")
     setting = replace(setting, region=region or setting.region, x0=dict(x0 or setting.x0))
     if not setting.region or not setting.x0:
         raise NotValidHere("say which region is left and from where: region='x < 1', x0={'x': -1}")

@@ -67,6 +67,8 @@ class Ensemble:
         Weak order in the step, by which means are extrapolated with the coarse run.
     history : History, optional
         What was noted on the way, if a record was asked for.
+    buffer : (n, d), optional
+        The momentum's buffer (chains with momentum): give it to the run that goes on from here.
 
     Examples
     --------
@@ -88,6 +90,7 @@ class Ensemble:
     constants: Mapping[str, float] = field(default_factory=dict)
     order: int = 1
     history: History | None = None
+    buffer: Array | None = None
 
     @property
     def status(self) -> str:

@@ -6,7 +6,7 @@ from fokkerplanck.sampling.chains import first_passage_chain, run_chain
 from fokkerplanck.sampling.checkpoint import Checkpoint
 from fokkerplanck.sampling.frames import Frames
 from fokkerplanck.sampling.paths import first_passage_paths, run_paths
-from fokkerplanck.sampling.program import ChainProgram, Draw, PathProgram
+from fokkerplanck.sampling.program import ChainProgram, CompiledProgram, Draw, PathProgram
 from fokkerplanck.sampling.resolve import settle, settle_passage
 from fokkerplanck.sampling.runs import ChainRun, Passage, PathRun
 from fokkerplanck.sampling.schemes import DEFAULT, SCHEMES
@@ -17,6 +17,7 @@ __all__ = [
     "ChainProgram",
     "ChainRun",
     "Checkpoint",
+    "CompiledProgram",
     "Draw",
     "Frames",
     "Passage",

@@ -23,7 +23,7 @@ def edge($state, $constants):
 CHAIN = """
 
 @serial
-def run(x, time, particles, lr, batch, data, constants, seed, first_step):
+def run(x, time, particles, lr, batch, data, constants, seed, first_step$table):
     $unpack
     inv_batch = 1.0 / batch
     root_batch = math.sqrt(inv_batch)

@@ -84,17 +84,17 @@ def resumed(
     return checkpoint.begin(live, seed=seed, formula=kernel.source, parameters=constants, **made_of)
 
 
-def in_threads(work: Callable[[slice], Any], rows: int) -> None:
+def in_threads(work: Callable[[slice], Any], rows: int, block: int = _BLOCK) -> None:
     """Call work on all rows, each thread on a range of them; no result depends on where they are cut.
 
     Numba's own parallel loops compile three times as long, and a new formula is a new kernel.
     """
-    blocks = -(-rows // _BLOCK)
+    blocks = -(-rows // block)
     threads = min(numba.get_num_threads(), blocks)
     if threads == 1:
         work(slice(0, rows))
         return
-    ends = [blocks * k // threads * _BLOCK for k in range(threads + 1)]
+    ends = [blocks * k // threads * block for k in range(threads + 1)]
     with ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(work, slice(*ends[k : k + 2])) for k in range(threads)]:
             done.result()

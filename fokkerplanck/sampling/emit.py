@@ -26,6 +26,7 @@ class Kernel:
     constants: Callable[[Array], Array]  # of the parameters' values
     outside: Callable[[Array, Array], NDArray[np.bool_]]  # of the particles (n, d) and the values
     source: str
+    block: int = 256  # rows that it advances together
 
 
 class Hoist:

@@ -65,6 +65,7 @@ class _Draws:
                 "iid": ["batches.independent_rows(rows, n_rows, ids, seed, step)"],
                 "without-replacement": ["batches.distinct_rows(rows, n_rows, ids, seed, step)"],
                 "epoch": ["epoch = batches.epoch_rows(rows, order, epoch, ids, seed, step)"],
+                "given": ["batches.given_rows(rows, table, first, count, offset + k)"],
             }[self.program.sampling]
         if self.program.affine:
             for number, (s, d) in enumerate(self.of("rademacher", "uniform")):
@@ -160,17 +161,42 @@ def _each_sample(draws: _Draws, state: Lines, constants: str) -> tuple[int, Line
     return 1, [f"g{j} = m{j}[i]" for j in range(d)], [""], each
 
 
-def _steps(group: int, gradients: Lines, d: int, state: Lines, constants: str, leaves: bool) -> Lines:
+@dataclass(frozen=True)
+class _Pull:
+    """What a step follows: the gradient g, or with momentum the buffer v, which becomes w."""
+
+    momentum: str  # its name in the kernel; empty without
+    nesterov: bool
+
+    def gathered(self, d: int) -> Lines:
+        return [f"w{j} = {self.momentum} * v{j} + g{j}" for j in range(d)] if self.momentum else []
+
+    def text(self, j: int) -> str:
+        if not self.momentum:
+            return f"g{j}"
+        return f"(g{j} + {self.momentum} * w{j})" if self.nesterov else f"w{j}"
+
+    def kept(self, d: int, condition: str) -> Lines:
+        """Lines that keep the buffer, but not that of a step of no length."""
+        return [f"v{j} = w{j} if {condition} else v{j}" for j in range(d)] if self.momentum else []
+
+
+def _steps(
+    group: int, gradients: Lines, d: int, state: Lines, constants: str, leaves: bool, pull: _Pull
+) -> Lines:
     """Lines of the steps of a group."""
     lines = []
     for r in range(group):
         lines += [gradients[r]] if gradients[r] else []
-        lines += [f"n{j} = bounded(x{j} - e{r} * g{j})" for j in range(d)]
+        lines += pull.gathered(d)
+        lines += [f"n{j} = bounded(x{j} - e{r} * {pull.text(j)})" for j in range(d)]
         if not leaves:
             lines += [f"x{j} = n{j}" for j in range(d)]
+            lines += pull.kept(d, f"e{r} > 0.0")
             continue
         lines += ["alive = t == math.inf"]
         lines += [f"x{j} = n{j} if alive else x{j}" for j in range(d)]
+        lines += pull.kept(d, f"alive & (e{r} > 0.0)")
         ends = [f"(edge({join(state)}, {constants}) <= 0.0)", *(f"(x{j} != x{j})" for j in range(d))]
         lines += [f"ended = alive & (e{r} > 0.0) & ({' | '.join(ends)})"]
         lines += [f"t = step + {r} + 1.0 if ended else t"]
@@ -188,29 +214,32 @@ def chain_kernel(program: ChainProgram) -> Kernel:
     draws = _Draws(program, hoist, {s: f"s{j}" for j, s in enumerate(samples)})
     scheme = _affine if program.affine else _each_sample
     scheme(draws, [], "")  # finds the constants of the draws, before they are named
+    pull = _Pull("" if program.momentum is None else draws.text(program.momentum), program.nesterov)
     lines, results = lines_of(gradient, named(hoist, x=program.state, s=samples))
     shared = common(hoist, d)
     state = [f"x{j}" for j in range(d)]
     group, draw, gradients, each = scheme(draws, state, shared["constants"])
-    arrays = [f"y{j} = np.empty(lanes)" for j in range(d)]
+    moving = [*state, *([f"v{j}" for j in range(d)] if pull.momentum else [])]
+    arrays = [f"y{j} = np.empty(lanes)" for j in range(len(moving))]
     arrays += [] if program.affine else [f"m{j} = np.empty(lanes)" for j in range(d)]
     clock = ["t = left[i]"] if level else []
     blocks: dict[str, Any] = shared | {
         "samples": join([f"s{j}" for j in range(len(samples))] or ["_none"]),
         "gradient": lines,
         "gradients": join(results),
+        "table": ", table, offset" if program.sampling == "given" else "",
         "allocate": arrays,
         "prepare": draws.arrays(),
         "group": str(group),
         "rates": [f"e{r} = lr[k + {r}]" for r in range(group)],
         "before": draws.before(),
         "each": each,
-        "load": [f"y{j}[i] = x[row, {j}]" for j in range(d)],
-        "take": [f"x{j} = y{j}[i]" for j in range(d)] + clock,
+        "load": [f"y{j}[i] = x[row, {j}]" for j in range(len(moving))],
+        "take": [f"{name} = y{j}[i]" for j, name in enumerate(moving)] + clock,
         "draw": draw,
-        "steps": _steps(group, gradients, d, state, shared["constants"], bool(level)),
-        "put": [f"y{j}[i] = x{j}" for j in range(d)] + (["left[i] = t"] if level else []),
-        "store": [f"x[row, {j}] = y{j}[i]" for j in range(d)],
+        "steps": _steps(group, gradients, d, state, shared["constants"], bool(level), pull),
+        "put": [f"y{j}[i] = {name}" for j, name in enumerate(moving)] + (["left[i] = t"] if level else []),
+        "store": [f"x[row, {j}] = y{j}[i]" for j in range(len(moving))],
     }
     template = _template.GRADIENT + _template.CHAIN
     if level:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import sympy
 
-from fokkerplanck.formula import LEARNING_RATE
+from fokkerplanck.formula import LEARNING_RATE, MOMENTUM, WEIGHT_DECAY
 
 Kind = Literal["normal", "rademacher", "uniform", "data"]
-Sampling = Literal["iid", "without-replacement", "epoch"]
+Sampling = Literal["iid", "without-replacement", "epoch", "given"]
 _PARAMETERS = {"normal": 2, "rademacher": 0, "uniform": 2, "data": 0}
-_SAMPLINGS = ("iid", "without-replacement", "epoch")
+_SAMPLINGS = ("iid", "without-replacement", "epoch", "given")
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,13 @@ class PathProgram:
 
 @dataclass(frozen=True)
 class ChainProgram:
-    """Chains x <- x - lr * (mean over a mini-batch of `gradient`), the gradient of one sample.
+    """Chains x <- x - lr * g, g the mean over a mini-batch of `gradient`, the gradient of one sample.
 
     ``affine``: the gradient is affine in all draw symbols together, so that it can be evaluated once,
     at the batch means, whose law is drawn exactly.
+
+    ``momentum`` m: a buffer b <- m * b + g is carried, and g is replaced by b, or with ``nesterov`` by
+    g + m * b. ``sampling="given"``: the rows of every mini-batch are given to the run.
     """
 
     state: tuple[sympy.Symbol, ...]
@@ -83,6 +86,8 @@ class ChainProgram:
     parameters: tuple[sympy.Symbol, ...] = ()
     sampling: Sampling = "iid"
     level: sympy.Expr | None = None
+    momentum: sympy.Expr | None = None
+    nesterov: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "state", tuple(self.state))
@@ -101,6 +106,7 @@ class ChainProgram:
             raise ValueError(f"sampling is {self.sampling!r} without data: give a data set or use 'iid'")
         known = {*self.state, *self.parameters}
         _check_symbols(tuple(p for d in self.draws for p in d.parameters), set(self.parameters))
+        _check_symbols(_level(self.momentum), set(self.parameters))
         _check_symbols(_level(self.level), known)
         _check_symbols(self.gradient, known | {s for d in self.draws for s in d.symbols})
 
@@ -108,6 +114,27 @@ class ChainProgram:
     def columns(self) -> int:
         """Number of columns of the data set, 0 without one."""
         return sum(len(d.symbols) for d in self.draws if d.kind == "data")
+
+
+@dataclass(frozen=True)
+class CompiledProgram:
+    """Chains as of a `ChainProgram` of data rows whose gradient is a compiled function (theta, row, out).
+
+    The parameters of a run are the momentum and the weight decay; ``momentum`` says whether there is one.
+    """
+
+    state: tuple[sympy.Symbol, ...]
+    function: Any
+    columns: int
+    sampling: Sampling = "iid"
+    level: sympy.Expr | None = None
+    momentum: sympy.Expr | None = None
+    nesterov: bool = False
+
+    @property
+    def parameters(self) -> tuple[sympy.Symbol, ...]:
+        """What the values of a run stand for."""
+        return (MOMENTUM, WEIGHT_DECAY)
 
 
 def _level(level: sympy.Expr | None) -> tuple[sympy.Expr, ...]:

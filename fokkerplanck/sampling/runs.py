@@ -26,10 +26,14 @@ class PathRun:
 
 @dataclass(frozen=True)
 class ChainRun:
-    """End of an ensemble of chains: ``final`` (n, d), nan where ``diverged`` (n,)."""
+    """End of an ensemble of chains: ``final`` (n, d), nan where ``diverged`` (n,).
+
+    ``buffer`` (n, d): that of the momentum, with which a run is continued; None without momentum.
+    """
 
     final: Array
     diverged: Flags
+    buffer: Array | None = None
 
 
 @dataclass(frozen=True)

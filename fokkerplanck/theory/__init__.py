@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fokkerplanck.theory.effective import EffectiveLoss, effective_loss
 from fokkerplanck.theory.escape import ESCAPE_LAWS
+from fokkerplanck.theory.inputs import check_formula, check_plain
 from fokkerplanck.theory.modified import modified_equation
+from fokkerplanck.theory.momentum import buffer_symbols, momentum_equation
 from fokkerplanck.theory.passage import OVERSHOOT
 from fokkerplanck.theory.stability import DivergenceThresholds, divergence_thresholds
 
@@ -13,7 +15,11 @@ __all__ = [
     "OVERSHOOT",
     "DivergenceThresholds",
     "EffectiveLoss",
+    "buffer_symbols",
+    "check_formula",
+    "check_plain",
     "divergence_thresholds",
     "effective_loss",
     "modified_equation",
+    "momentum_equation",
 ]
