@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck import theory
+from fokkerplanck import rare, theory
 from fokkerplanck.estimate import Estimate, combine_status
 from fokkerplanck.grid import Grid, pointwise
 from fokkerplanck.operators import Generator
@@ -27,10 +27,23 @@ Progress = Callable[[float], None] | None
 
 
 def mean_exit(
-    sgd: SGD, region: str, x0: Any, method: str, n: int, rng: Any, grid: Grid | None, progress: Progress
+    sgd: SGD,
+    region: str,
+    x0: Any,
+    method: str,
+    n: int,
+    rng: Any,
+    grid: Grid | None,
+    progress: Progress,
+    score: Any = None,
+    repeats: int = rare.REPEATS,
 ) -> Estimate:
     """Dispatch on the method; see `fokkerplanck.SGD.escape`."""
     start = named_start(sgd.names, x0)
+    if method == "splitting":
+        return rare.of_chain(sgd, region, start, n, rng, score, repeats)
+    if score is not None:
+        raise ValueError(f"score is for method='splitting', and method is {method!r}: leave it out")
     if method == "simulation":
         limit = max(1000, BUDGET // max(n, 1))
         run = sgd.first_passage(region, n, start, limit, rng, progress)
@@ -50,7 +63,7 @@ def mean_exit(
         return quoted.with_(model=quoted.model + _overshoot(sgd, gen, region, start))
     if method in theory.ESCAPE_LAWS:
         return theory.ESCAPE_LAWS[method](sgd, region, start)
-    known = ("simulation", "paths", "transition", "density", *theory.ESCAPE_LAWS)
+    known = ("simulation", "splitting", "paths", "transition", "density", *theory.ESCAPE_LAWS)
     raise ValueError(f"method is {method!r}; take one of {', '.join(known)}")
 
 

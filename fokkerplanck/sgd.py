@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fokkerplanck import chain_grid, exits, formula, sampling, theory
+from fokkerplanck import chain_grid, exits, formula, rare, sampling, theory
 from fokkerplanck.estimate import Estimate, NotValidHere
 from fokkerplanck.formula import BATCH, LEARNING_RATE
 from fokkerplanck.grid import Grid, is_whole
@@ -194,6 +194,8 @@ class SGD:
         rng: Any = None,
         grid: Grid | None = None,
         progress: Progress | None = None,
+        score: Any = None,
+        repeats: int = rare.REPEATS,
     ) -> Estimate:
         """Mean number of steps to leave a region.
 
@@ -204,15 +206,20 @@ class SGD:
         x0 : sequence or mapping
             Start.
         method : str
-            ``"simulation"`` of chains, ``"paths"`` of the SDE, the ``"transition"`` operator, the
-            ``"density"`` of the SDE on a grid, or a law by name: ``"kramers"``, ``"mori"``, ``"xie"``,
-            ``"ito"``.
+            ``"simulation"`` of chains, ``"splitting"`` of chains where leaving is rare, ``"paths"`` of the
+            SDE, the ``"transition"`` operator, the ``"density"`` of the SDE on a grid, or a law by name:
+            ``"kramers"``, ``"mori"``, ``"xie"``, ``"ito"``.
         n, rng
             Number of replicas and seed, for the sampled methods.
         grid : Grid, optional
             For the grid methods; `Grid.auto` by default.
+        score : formula or Field, optional
+            For ``"splitting"``: what grows along the way out, such as a committor of the SDE; by default how
+            near the edge of the region is. Any will do; a poor one costs accuracy, which the error shows.
+        repeats : int
+            For ``"splitting"``: independent repeats, of n/repeats walkers each, from which the error comes.
         """
-        return exits.mean_exit(self, region, x0, method, n, rng, grid, progress)
+        return exits.mean_exit(self, region, x0, method, n, rng, grid, progress, score, repeats)
 
     def auto_grid(
         self,

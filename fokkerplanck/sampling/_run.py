@@ -38,8 +38,13 @@ def in_chunks(steps: int, work: Callable[[int, int], float], progress: Progress)
             progress(max(fraction, done / steps))
         if fraction >= 1.0:
             break
-        factor = min(8.0, max(0.125, _TARGET / max(elapsed, 1e-9)))
-        size = max(GROUP, int(size * factor) // GROUP * GROUP)
+        size = next_size(size, elapsed)
+
+
+def next_size(size: int, elapsed: float) -> int:
+    """Steps of the next chunk, in whole groups, after one of `size` steps took `elapsed` seconds."""
+    factor = min(8.0, max(0.125, _TARGET / max(elapsed, 1e-9)))
+    return max(GROUP, int(size * factor) // GROUP * GROUP)
 
 
 def in_threads(work: Callable[[slice], Any], rows: int) -> None:
