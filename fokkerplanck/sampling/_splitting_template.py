@@ -49,8 +49,13 @@ RUN = """
 def run(x, best, time, code, particles, goals, low, first_step, count, $model, table, axes, constants, seed):
     $unpack
     $set_up
-    who = np.flatnonzero(code == 0.0)
-    live, k = who.shape[0], 0
+    who = np.empty(x.shape[0], np.int64)
+    live = 0
+    for row in range(x.shape[0]):
+        if code[row] == 0.0:
+            who[live] = row
+            live += 1
+    k = 0
     while live > 0 and k < count:
         span = min(count - k, max(SPAN, k // 4 // SPAN * SPAN))
         for first in range(0, live, MOST):
