@@ -229,8 +229,8 @@ class SDE:
         """Mean time to leave a region over a barrier, by adaptive multilevel splitting of paths.
 
         Paths leave between steps too (Brownian bridge). Steps are by Heun's method where D is constant (weak
-        order two), else by Euler–Maruyama (one); a second run at twice the step takes the bias out of the
-        logarithm, and what it took is the error of discretization.
+        order two), else by Euler–Maruyama (one). The bias of the logarithm, from a second run at twice the
+        step, is the error of discretization; at order one it is also taken out, which costs accuracy.
 
         Parameters
         ----------
