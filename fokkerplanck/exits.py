@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck import theory
+from fokkerplanck import rare, theory
 from fokkerplanck.estimate import Estimate, combine_status
 from fokkerplanck.grid import Grid, pointwise
 from fokkerplanck.operators import Generator
-from fokkerplanck.sampling import Passage
+from fokkerplanck.passages import from_passages
 
 Array = NDArray[np.float64]
 
@@ -27,12 +27,25 @@ Progress = Callable[[float], None] | None
 
 
 def mean_exit(
-    sgd: SGD, region: str, x0: Any, method: str, n: int, rng: Any, grid: Grid | None, progress: Progress
+    sgd: SGD,
+    region: str,
+    x0: Any,
+    method: str,
+    n: int,
+    rng: Any,
+    grid: Grid | None,
+    progress: Progress,
+    score: Any = None,
+    repeats: int = rare.REPEATS,
 ) -> Estimate:
     """Dispatch on the method; see `fokkerplanck.SGD.escape`."""
     start = named_start(sgd.names, x0)
-    if method in ("paths", "transition", "density"):  # the laws say so themselves
+    if method in ("paths", "transition", "density", "splitting"):  # the laws say so themselves
         theory.check_plain(sgd, f"an escape by {method!r}")
+    if method == "splitting":
+        return rare.of_chain(sgd, region, start, n, rng, score, repeats)
+    if score is not None:
+        raise ValueError(f"score is for method='splitting', and method is {method!r}: leave it out")
     if method == "simulation":
         limit = max(1000, BUDGET // max(n, 1))
         run = sgd.first_passage(region, n, start, limit, rng, progress)
@@ -52,72 +65,8 @@ def mean_exit(
         return quoted.with_(model=quoted.model + _overshoot(sgd, gen, region, start))
     if method in theory.ESCAPE_LAWS:
         return theory.ESCAPE_LAWS[method](sgd, region, start)
-    known = ("simulation", "paths", "transition", "density", *theory.ESCAPE_LAWS)
+    known = ("simulation", "splitting", "paths", "transition", "density", *theory.ESCAPE_LAWS)
     raise ValueError(f"method is {method!r}; take one of {', '.join(known)}")
-
-
-def from_passages(run: Passage, method: str, unit: str) -> Estimate:
-    """Mean of independent first passages; runs cut off enter by the exponential maximum likelihood.
-
-    With a coarse twin the step bias, of first order, is removed and quoted.
-    """
-    total = len(run.times)
-    exits, lost = int(run.exited.sum()), int(run.diverged.sum())
-    if lost:
-        return Estimate(
-            float("nan"),
-            unit=unit,
-            method=method,
-            status=f"{lost} of {total} replicas diverged before they left",
-        )
-    if run.coarse is not None and exits >= 10:
-        return _extrapolated(run, run.coarse, method, unit)
-    if exits == total:
-        return Estimate.from_replicas(run.times, unit=unit, method=method)
-    if exits < 10:
-        return Estimate(
-            float("nan"),
-            unit=unit,
-            method=method,
-            status=f"only {exits} of {total} replicas left within {run.times.max():.3g} {unit}",
-        )
-    mean = float(run.times.sum() / exits)
-    return Estimate(
-        mean, stat=mean / np.sqrt(exits), unit=unit, method=method, assumptions=_cut_off(run, unit)
-    )
-
-
-def _cut_off(run: Passage, unit: str) -> tuple[str, ...]:
-    """What is assumed of the replicas that had not left by the end."""
-    rest, total = int((~run.exited).sum()), len(run.times)
-    if not rest:
-        return ()
-    return (
-        f"exits are exponential: {rest} of {total} replicas were cut off at {run.times.max():.3g} {unit}",
-    )
-
-
-def _extrapolated(fine: Passage, coarse: Passage, method: str, unit: str) -> Estimate:
-    """Twice the mean of the fine run less that of the coarse one, which shares its noise."""
-    common: dict[str, Any] = {"unit": unit, "method": method, "assumptions": _cut_off(fine, unit)}
-    mean, residual = _mean_and_residual(fine)
-    if coarse.diverged.any() or not coarse.exited.any():
-        sentence = (
-            f"{int(coarse.diverged.sum())} of {len(coarse.times)} replicas diverged at twice the time step, "
-            "so the step bias is unknown: give a smaller dt"
-        )
-        stat = float(residual.std(ddof=1) / np.sqrt(len(residual)))
-        return Estimate(mean, stat=stat, disc=float("inf"), status=sentence, **common)
-    twin, other = _mean_and_residual(coarse)
-    combined = Estimate.from_replicas(2 * residual - other, **common)
-    return combined.with_(value=2 * mean - twin, disc=abs(mean - twin))
-
-
-def _mean_and_residual(run: Passage) -> tuple[float, Array]:
-    """Time over exits, and what each replica adds to it: the mean itself where all have left."""
-    share = float(run.exited.mean())
-    mean = float(run.times.mean()) / share
-    return mean, (run.times - mean * run.exited) / share
 
 
 def named_start(names: tuple[str, ...], x0: Any) -> dict[str, float]:
@@ -186,4 +135,4 @@ def _quoted(sgd: SGD, time: Estimate, start: Mapping[str, float]) -> Estimate:
     return with_gap(steps, (1 + height) * gap)
 
 
-__all__ = ["adiabatic_gap", "from_passages", "mean_exit", "named_start", "with_gap"]
+__all__ = ["adiabatic_gap", "mean_exit", "named_start", "with_gap"]

@@ -11,9 +11,10 @@ import numpy as np
 import sympy
 from numpy.typing import ArrayLike, NDArray
 
-from fokkerplanck import formula, sampling, stepping, trajectories
+from fokkerplanck import formula, rare, sampling, stepping, trajectories
 from fokkerplanck.codegen import numpy_function
 from fokkerplanck.coefficients import divergence, read_coefficients
+from fokkerplanck.estimate import Estimate
 from fokkerplanck.formula import LEARNING_RATE
 from fokkerplanck.grid import Grid
 from fokkerplanck.operators import Generator
@@ -233,6 +234,47 @@ class SDE:
         return trajectories.first_passage(
             self, region, n, x0, max_time, rng, dt, progress, scheme, checkpoint
         )
+
+    def escape(
+        self,
+        region: str,
+        x0: Any,
+        n: int = 4000,
+        rng: Any = None,
+        dt: float | None = None,
+        score: Any = None,
+        repeats: int = rare.REPEATS,
+    ) -> Estimate:
+        """Mean time to leave a region over a barrier, by adaptive multilevel splitting of paths.
+
+        Paths leave between steps too (Brownian bridge). Steps are by Heun's method where D is constant (weak
+        order two), else by Euler–Maruyama (one). The bias of the logarithm, from a second run at twice the
+        step, is the error of discretization; at order one it is also taken out, which costs accuracy.
+
+        Parameters
+        ----------
+        region : str
+            True inside, such as ``"x < 1"``.
+        x0 : sequence or mapping
+            Start.
+        n, repeats : int
+            Walkers in all, and independent repeats that share them, from which the error comes.
+        rng : None, int, SeedSequence or Generator
+            Seed of the streams.
+        dt : float, optional
+            Step; by default a twentieth of the local time scale where steps are of order two, else a
+            two-hundredth, and at most a sixteenth of the learning rate of the chain behind the SDE.
+        score : formula or Field, optional
+            What grows along the way out, such as a committor; by default how near the edge is.
+
+        Examples
+        --------
+        >>> well = SDE(variables=("x",), drift=["x - x**3"], diffusion=0.0125)
+        >>> time = well.escape("x < 0.9", x0=(-1,), n=400, rng=0)
+        >>> 1e9 < time.value < 4e9
+        True
+        """
+        return rare.of_paths(self, region, x0, n, rng, dt, score, repeats)
 
     def path_program(self, region: str | None = None) -> sampling.PathProgram:
         """Return the compiled step program of this SDE, with the level of a region to leave."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck import chain_grid, chain_runs, exits, formula, sampling, theory
+from fokkerplanck import chain_grid, chain_runs, exits, formula, rare, sampling, theory
 from fokkerplanck.compiled_loss import CompiledLoss
 from fokkerplanck.estimate import Estimate, NotValidHere
 from fokkerplanck.formula import BATCH, LEARNING_RATE, MOMENTUM
@@ -262,6 +262,8 @@ class SGD:
         rng: Any = None,
         grid: Grid | None = None,
         progress: Progress | None = None,
+        score: Any = None,
+        repeats: int = rare.REPEATS,
     ) -> Estimate:
         """Mean number of steps to leave a region.
 
@@ -272,17 +274,22 @@ class SGD:
         x0 : sequence or mapping
             Start.
         method : str
-            ``"simulation"`` of chains, ``"paths"`` of the SDE, the ``"transition"`` operator, the
-            ``"density"`` of the SDE on a grid, or a law by name: ``"kramers"``, ``"mori"``, ``"xie"``,
-            ``"ito"``.
+            ``"simulation"`` of chains, ``"splitting"`` of chains where leaving is rare, ``"paths"`` of the
+            SDE, the ``"transition"`` operator, the ``"density"`` of the SDE on a grid, or a law by name:
+            ``"kramers"``, ``"mori"``, ``"xie"``, ``"ito"``.
         n, rng
             Number of replicas and seed, for the sampled methods.
         grid : Grid, optional
             For the grid methods; `Grid.auto` by default.
+        score : formula or Field, optional
+            For ``"splitting"``: what grows along the way out, such as a committor of the SDE; by default how
+            near the edge of the region is. Any will do; a poor one costs accuracy, which the error shows.
+        repeats : int
+            For ``"splitting"``: independent repeats, of n/repeats walkers each, from which the error comes.
 
         Only ``"simulation"`` takes momentum.
         """
-        return exits.mean_exit(self, region, x0, method, n, rng, grid, progress)
+        return exits.mean_exit(self, region, x0, method, n, rng, grid, progress, score, repeats)
 
     def auto_grid(
         self,

@@ -12,7 +12,7 @@ import pytest
 import fokkerplanck as fp
 from fokkerplanck.comparison import regularizer
 from fokkerplanck.comparison.setting import QUICK, Setting
-from fokkerplanck.exits import from_passages
+from fokkerplanck.passages import from_passages
 from fokkerplanck.sampling import Passage
 
 PERIODIC = fp.Grid(x=("-pi", "pi", 48), y=(-0.6, 0.6, 48), boundary={"x": "periodic"})
@@ -262,7 +262,9 @@ def test_exits_that_were_not_seen() -> None:
 
     assert run(50, 0).ok
     assert "9 of 50 replicas left" in run(9, 0).status
-    assert math.isnan(run(9, 0).value)
+    assert run(9, 0).value == pytest.approx(50 * 7 / 9)
+    assert "none of 50 replicas left within 7 steps: the mean is above 117 steps" in run(0, 0).status
+    assert run(0, 0).stat == math.inf
     assert "3 of 50 replicas diverged" in run(47, 3).status
     cut = run(40, 0)
     assert cut.value == pytest.approx(50 * 7 / 40)

@@ -12,7 +12,7 @@ import pytest
 from scipy.special import gamma
 
 import fokkerplanck as fp
-from fokkerplanck.exits import from_passages
+from fokkerplanck.passages import from_passages
 
 OU = fp.SDE(variables=("x",), drift=["-x"], diffusion="1")
 CUBIC = fp.SDE(variables=("x",), drift=["-x**3"], diffusion="1")

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from fokkerplanck.formula import nearest
 from fokkerplanck.reporting.files import writable_folder
-from validation import closures, flat_valley, record, thresholds
+from validation import closures, flat_valley, rare_escapes, record, thresholds
 from validation.claim import FAILED, Claim
 
 Claims = Callable[[bool], Iterator[Claim]]
@@ -23,6 +23,7 @@ SUBJECTS: Mapping[str, tuple[str, Claims]] = {
     "flat_valley": (flat_valley.TITLE, flat_valley.claims),
     "closures": (closures.TITLE, closures.claims),
     "thresholds": (thresholds.TITLE, thresholds.claims),
+    "rare_escapes": (rare_escapes.TITLE, rare_escapes.claims),
 }
 STYLES = {"confirmed": "green", "failed": "bold red", "no power": "yellow"}
 WIDTH = 120

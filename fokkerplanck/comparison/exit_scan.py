@@ -12,7 +12,8 @@ from fokkerplanck.comparison.result import Picture
 from fokkerplanck.comparison.setting import Setting
 from fokkerplanck.comparison.verdict import Row, attempt, judge, verdict_on
 from fokkerplanck.estimate import Estimate, combine_status
-from fokkerplanck.exits import adiabatic_gap, from_passages, with_gap
+from fokkerplanck.exits import adiabatic_gap, with_gap
+from fokkerplanck.passages import from_passages
 from fokkerplanck.plotting import COLOURS, label_groups, log_axis
 from fokkerplanck.sgd import SGD
 

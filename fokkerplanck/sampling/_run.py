@@ -63,11 +63,17 @@ def in_chunks(
             if fraction >= 1.0:
                 break
             left, before = (fraction - before) / (1.0 - before), fraction
-            factor = min(8.0, max(0.125, min(_TARGET / max(elapsed, 1e-9), _LEAVE / max(left, 1e-9))))
-            size = max(GROUP, int(count * factor) // GROUP * GROUP)
+            size = next_size(count, elapsed, left)
     finally:
         if checkpoint is not None:
             checkpoint.write()
+
+
+def next_size(size: int, elapsed: float, left: float = 0.0) -> int:
+    """Steps of the next chunk, in whole groups, after one of `size` steps took `elapsed` seconds and the share
+    `left` of the particles came to an end in it."""
+    factor = min(8.0, max(0.125, min(_TARGET / max(elapsed, 1e-9), _LEAVE / max(left, 1e-9))))
+    return max(GROUP, int(size * factor) // GROUP * GROUP)
 
 
 def resumed(

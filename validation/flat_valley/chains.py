@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import fokkerplanck as fp
 from fokkerplanck.comparison import slopes
-from fokkerplanck.exits import from_passages
+from fokkerplanck.passages import from_passages
 from validation.claim import TWO_SIDED, Claim, Finding, all_of, judged
 from validation.flat_valley.system import WITHIN, Size, Valley, valley
 
