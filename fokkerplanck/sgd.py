@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck import chain_grid, chain_runs, exits, formula, rare, sampling, theory
+from fokkerplanck.algorithm import check_samples, decayed, number
 from fokkerplanck.compiled_loss import CompiledLoss
 from fokkerplanck.estimate import Estimate, NotValidHere
 from fokkerplanck.formula import BATCH, LEARNING_RATE, MOMENTUM
-from fokkerplanck.grid import Grid, is_whole
+from fokkerplanck.grid import Grid
 from fokkerplanck.loss import Loss
 from fokkerplanck.operators import TransitionOperator
 from fokkerplanck.recording import Record
@@ -21,8 +22,6 @@ from fokkerplanck.results import Ensemble
 from fokkerplanck.schedules import Rate, Schedule
 from fokkerplanck.sde import SDE
 from fokkerplanck.step_law import MATCHED, step_law
-
-SAMPLINGS = ("iid", "without-replacement", "epoch")
 
 Progress = Callable[[float], None]
 Program = sampling.ChainProgram | sampling.CompiledProgram
@@ -83,27 +82,13 @@ class SGD:
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ):
-        if not isinstance(loss, Loss | CompiledLoss):
-            raise ValueError(f"loss must be a fokkerplanck.Loss, got {type(loss).__name__}")
-        if not is_whole(batch, 1):
-            raise ValueError(f"batch is {batch!r}: give a whole number of samples a step, at least 1")
-        if sampling not in SAMPLINGS:
-            raise ValueError(f"sampling is {sampling!r}; take one of {', '.join(SAMPLINGS)}")
-        if sampling != "iid":
-            if loss.data is None:
-                raise ValueError(
-                    f"sampling {sampling!r} needs a data set; this loss draws fresh samples: use 'iid'"
-                )
-            if batch > len(loss.data):
-                raise ValueError(
-                    f"batch is {batch}, but the data set has {len(loss.data)} rows: give at most that"
-                )
-        self.momentum = _number("momentum", momentum, "at least 0 and below 1", 1.0)
-        self.weight_decay = _number("weight_decay", weight_decay, "at least 0 and finite")
+        check_samples(loss, batch, sampling)
+        self.momentum = number("momentum", momentum, "at least 0 and below 1", 1.0)
+        self.weight_decay = number("weight_decay", weight_decay, "at least 0 and finite")
         if nesterov and not self.momentum:
             raise ValueError("nesterov is a kind of momentum: give momentum > 0 with it")
         # Typed as a Loss: a CompiledLoss goes no further than theory.check_formula lets it.
-        self.loss = cast(Loss, loss if isinstance(loss, CompiledLoss) else _decayed(loss, self.weight_decay))
+        self.loss = cast(Loss, loss if isinstance(loss, CompiledLoss) else decayed(loss, self.weight_decay))
         self.schedule = Schedule(lr)
         self.batch = int(batch)
         self.sampling = sampling
@@ -316,20 +301,3 @@ class SGD:
         return (
             f"SGD({self.loss!r}, lr={self.schedule!r}, batch={self.batch}, sampling={self.sampling!r}{more})"
         )
-
-
-def _decayed(loss: Loss, weight_decay: float) -> Loss:
-    """The loss that is descended."""
-    if loss.weight_decay not in (0.0, weight_decay):
-        raise ValueError(
-            f"this loss holds the weight decay {loss.weight_decay:g}, that of another SGD, and weight_decay "
-            f"is {weight_decay:g}: give the same, or the loss without it"
-        )
-    return loss.with_weight_decay(weight_decay)
-
-
-def _number(name: str, value: Any, expected: str, below: float = np.inf) -> float:
-    """A number from 0 to less than `below`."""
-    if isinstance(value, bool | str) or not np.isscalar(value) or not 0 <= value < below:  # type: ignore[operator]
-        raise ValueError(f"{name} is {value!r}: give a number, {expected}")
-    return float(value)  # type: ignore[arg-type]

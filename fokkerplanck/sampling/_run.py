@@ -70,8 +70,8 @@ def in_chunks(
 
 
 def next_size(size: int, elapsed: float, left: float = 0.0) -> int:
-    """Steps of the next chunk, in whole groups, after one of `size` steps took `elapsed` seconds and the share
-    `left` of the particles came to an end in it."""
+    """Steps of the next chunk, in whole groups, after one of `size` steps that took `elapsed` seconds and in
+    which the share `left` of the particles came to an end."""
     factor = min(8.0, max(0.125, min(_TARGET / max(elapsed, 1e-9), _LEAVE / max(left, 1e-9))))
     return max(GROUP, int(size * factor) // GROUP * GROUP)
 
