@@ -211,6 +211,22 @@ def test_strong_order_against_its_own_limit(scheme: Scheme, sde: fp.SDE) -> None
     assert np.abs(slopes(errors) - strong_order(scheme, sde)).max() < 0.15
 
 
+COMMUTING = {
+    "own": fp.SDE(variables=("x", "y"), drift=["-x", "x"], diffusion=["1 + x**2", "1 + sin(2*y)/2"]),
+    "one": fp.SDE(variables=("x", "y"), drift=["-y", "x"], diffusion=[["1", "x"], ["x", "x**2"]]),
+}
+
+
+@pytest.mark.parametrize("sde", COMMUTING.values(), ids=COMMUTING)
+def test_milstein_where_noise_commutes(sde: fp.SDE) -> None:
+    """Strong order 1, where Euler-Maruyama has 1/2."""
+    for name in ("milstein", "euler-maruyama"):
+        found, _ = ends(stepper(SCHEMES[name], sde), (0.4, -0.3), 4, 32, seed=3)
+        errors = [rms(a - b) for a, b in itertools.pairwise(found)]
+        expected = strong_order(SCHEMES[name], sde)
+        assert np.abs(slopes(errors) - expected).max() < 0.15
+
+
 def path_errors(step: Stepper) -> list[float]:
     """Distance from ``X = exp((m - s^2/2) t + s W)``."""
     found, w = ends(step, (1.0,), 4, 16, seed=2)

@@ -15,6 +15,7 @@ from scipy.linalg import expm, solve_continuous_lyapunov
 
 import fokkerplanck as fp
 from fokkerplanck.exits import from_passages
+from fokkerplanck.formula import LEARNING_RATE
 from fokkerplanck.sampling import PathProgram, _run, run_paths
 from fokkerplanck.sampling.schemes import CROSSING, SCHEMES, Scheme
 from tests.exact import valley
@@ -154,6 +155,36 @@ def test_growth_that_is_not_resolved_is_lost_not_wrong() -> None:
     assert run.diverged.all()
 
 
+# -- rates that change, and formulas with kinks ---------------------------------------------------
+
+
+@EVERY
+def test_a_learning_rate_schedule(scheme: Scheme) -> None:
+    """D = rate: held at .7 the same paths as with D = .7; falling, the variance of its integral."""
+    scheduled = PathProgram((x,), (-x,), sympy.Matrix([[LEARNING_RATE]]))
+    plain, start = PathProgram((x,), (-x,), sympy.Matrix([[0.7]])), np.full((6000, 1), 0.5)
+    some: dict[str, Any] = {"seed": 3, "scheme": scheme.name}
+    held = run_paths(scheduled, start, 0.05, 20, [], rates=np.full(20, 0.7), **some)
+    np.testing.assert_allclose(held.final, run_paths(plain, start, 0.05, 20, [], **some).final, atol=1e-12)
+    falling = np.linspace(1.0, 0.1, 100)
+    run = run_paths(scheduled, start, 0.02, 100, [], rates=falling, **some)
+    t = 0.02 * np.arange(1, 101)
+    exact = float((2 * falling * np.exp(-2 * (2.0 - t + 0.01))).sum() * 0.02)
+    assert abs(np.var(run.final) / exact - 1) < 4.4 * math.sqrt(2 / 6000) + 0.05  # and the step
+
+
+@pytest.mark.parametrize("name", ["platen", "implicit-trapezoid", "milstein"])
+def test_formulas_with_kinks(name: str) -> None:
+    """|x| and max: their slopes are taken on both sides; the law is that of Euler-Maruyama."""
+    sde = fp.SDE(variables=("x",), drift=["-abs(x)*x - max(x, 0)"], diffusion="1 + max(x, 0)/2")
+    found = [
+        sde.simulate(8000, 1.0, (0.1,), rng=k, dt=0.02, scheme=s)
+        for k, s in ((1, name), (2, "euler-maruyama"))
+    ]
+    a, b = (run.mean("x**2") for run in found)
+    assert abs(a.value - b.value) < 4.4 * math.hypot(a.stat, b.stat) + a.disc + b.disc
+
+
 # -- singular noise -------------------------------------------------------------------------------
 
 
@@ -220,13 +251,19 @@ def test_first_passage_is_refused(name: str) -> None:
             "needs a constant diffusion tensor, and this one changes wi",
         ),
         ("milstien", "1", "take one of euler-maruyama, .*platen; did you mean 'milstein'"),
+        (
+            "platen",
+            [["1 + x**2/9" if i == j else "x/9" for j in range(9)] for i in range(9)],
+            "compiles for min",
+        ),
         ("heun", "1", "scheme is 'heun'; take one of euler-maruyama"),
     ],
 )
 def test_refused(name: str, diffusion: Any, message: str) -> None:
-    sde = fp.SDE(variables=("x", "y"), drift=["-x", "-y"], diffusion=diffusion)
+    d = len(diffusion) if isinstance(diffusion, list) else 2
+    sde = fp.SDE(variables=("x", "y", *"abcdefg")[:d], drift=["0"] * d, diffusion=diffusion)
     with pytest.raises(ValueError, match=message):
-        sde.simulate(10, 1.0, (0, 0), scheme=name)
+        sde.simulate(10, 1.0, [0] * d, scheme=name)
 
 
 @pytest.mark.parametrize("diffusion", [["0", "1 + x**2"], ["1 + x**2", "exp(y)"], "2"])

@@ -7,6 +7,8 @@ from fokkerplanck.sampling.emit_factor import cholesky_lines, factor_dependence,
 from fokkerplanck.sampling.program import PathProgram
 from fokkerplanck.sampling.schemes._scheme import Scheme, Step
 
+MOST = 1200  # entries of factors in a step: a full tensor of 8 variables, in a compilation of a minute or so
+
 TEMPLATE = """
 
 @lane
@@ -52,6 +54,19 @@ class Platen(Scheme):
     strong = 0.5
     strong_constant = 1.0
     recommended = "means at a given time under any noise, full and state-dependent too"
+
+    def refusal(self, program: PathProgram) -> str:
+        """A full tensor of many variables, seen from all its supporting points, compiles for minutes."""
+        depends, d = factor_dependence(program), len(program.state)
+        points = sum(4 for used in depends.values() if used)
+        entries = points * len(cholesky_lines(dict.fromkeys(lower_entries(program), ""), d)[1])
+        if entries <= MOST:
+            return ""
+        return (
+            f"the factor of this diffusion tensor would be computed at {points} points a step, {entries} "
+            f"numbers in all, and above {MOST} that compiles for minutes; take 'euler-maruyama', or a tensor "
+            "with fewer entries that change in space"
+        )
 
     def emit(self, program: PathProgram, hoist: Hoist) -> Step:
         """Supporting points only for columns that change there."""
