@@ -24,8 +24,7 @@ def simulate(
     sde: SDE, n: int, t: float, x0: Any, rng: Any, dt: float | None, progress: Any, scheme: str
 ) -> Ensemble:
     """States at time t, with a coupled run at twice the step; see `SDE.simulate` for the arguments."""
-    how, program = schemes.find(scheme), sde.path_program()
-    how.check(program)
+    how, program = _advanced(sde, scheme)
     start = starting_points(x0, n, sde.names)
     stepping.check_time("t", t)
     stepping.check_step(sde.schedule, dt)
@@ -59,9 +58,8 @@ def first_passage(
 ) -> sampling.Passage:
     """Times of first exit, with those at twice the step; see `SDE.first_passage` for the arguments."""
     stepping.check_constant("a mean exit time", sde.schedule)
-    how, program = schemes.find(scheme), sde.path_program(region)
-    schemes.check_crossing(how)
-    how.check(program)
+    schemes.check_crossing(schemes.find(scheme))
+    _, program = _advanced(sde, scheme, region)
     start = starting_points(x0, n, sde.names)
     stepping.check_time("max_time", max_time)
     stepping.check_step(sde.schedule, dt)
@@ -80,3 +78,16 @@ def first_passage(
 
     fine = run(1, 0.0, 0.5)
     return replace(fine, coarse=run(2, 0.5, 0.5))
+
+
+def _advanced(
+    sde: SDE, scheme: str, region: str | None = None
+) -> tuple[schemes.Scheme, sampling.PathProgram]:
+    """The scheme, and the program that it advances; a ValueError if it cannot."""
+    how, program = schemes.find(scheme), sde.path_program(region)
+    if (
+        scheme != schemes.DEFAULT
+    ):  # which asks nothing of the formulas, and is compiled once for all parameters
+        program = program.where_zero(sde.parameter_values)
+    how.check(program)
+    return how, program

@@ -16,6 +16,7 @@ from scipy.linalg import expm, solve_continuous_lyapunov
 import fokkerplanck as fp
 from fokkerplanck.exits import from_passages
 from fokkerplanck.formula import LEARNING_RATE
+from fokkerplanck.model import TEMPLATE
 from fokkerplanck.sampling import PathProgram, _run, run_paths
 from fokkerplanck.sampling.schemes import CROSSING, SCHEMES, Scheme
 from tests.exact import valley
@@ -209,6 +210,17 @@ def test_one_noise_for_all_coordinates(name: str) -> None:
     assert abs(found.value - math.exp(0.25)) < 4.4 * found.stat + found.disc
 
 
+def test_a_column_that_turns_round_is_lost_not_wrong() -> None:
+    """One noise along (y, -x): its factor jumps at y = 0, where supporting points mean nothing."""
+    sde = fp.SDE(
+        variables=("x", "y"), drift=["0", "0"], diffusion=[["y**2/8", "-x*y/8"], ["-x*y/8", "x**2/8"]]
+    )
+    runs = {s: sde.simulate(2000, 1.0, (1, 0.3), rng=2, dt=0.02, scheme=s) for s in ("platen", "milstein")}
+    assert "of 2000 replicas diverged" in runs["platen"].status
+    found = runs["milstein"].mean("x**2 + y**2")
+    assert abs(found.value - 1.09 * math.exp(0.25)) < 4.4 * found.stat + found.disc
+
+
 # -- first passage --------------------------------------------------------------------------------
 
 
@@ -270,6 +282,17 @@ def test_refused(name: str, diffusion: Any, message: str) -> None:
 def test_noise_that_commutes_is_taken(diffusion: Any) -> None:
     sde = fp.SDE(variables=("x", "y"), drift=["-x", "-y"], diffusion=diffusion)
     assert not SCHEMES["milstein"].refusal(sde.path_program())
+
+
+def test_noise_that_is_switched_off_leaves_a_constant_tensor() -> None:
+    """The standard valley holds curvature noise of strength 0: its D is constant, and schemes may know it."""
+    sde = fp.load(TEMPLATE).sgd.sde()
+    assert SCHEMES["leimkuhler-matthews"].refusal(sde.path_program())
+    run = sde.simulate(10, 0.1, (0, 0), rng=0, scheme="leimkuhler-matthews")
+    assert not run.diverged.any()
+    with pytest.raises(ValueError, match="needs a constant diffusion tensor"):
+        noisy = fp.load(TEMPLATE, s=0.5).sgd.sde()
+        noisy.simulate(10, 0.1, (0, 0), rng=0, scheme="leimkuhler-matthews")
 
 
 def test_steps_near_the_learning_rate_are_refused_for_every_scheme() -> None:

@@ -121,7 +121,7 @@ def _runs(
     try:
         sde = None if only == "chain" else sgd.sde()
         if sde is not None:  # before the chains run for nothing
-            find(scheme).check(sde.path_program())
+            find(scheme).check(sde.path_program().where_zero(sde.parameter_values))
     except NotValidHere as error:
         if only == "paths":
             raise

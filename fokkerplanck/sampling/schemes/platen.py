@@ -44,8 +44,9 @@ class Platen(Scheme):
 
     at :math:`R_j^\pm = X + hb \pm r\,l_j` and :math:`U_k^\pm = X \pm r\,l_k`, with random signs
     :math:`s_{kj} = -s_{jk}`. Kloeden, Platen (1992), section 15.1. It looks at the noise beyond the state:
-    where D ends within a step's reach (:math:`D = x` near 0) paths are lost, and where the factor has a kink
-    the order falls.
+    paths are lost where within a step's reach D ends (:math:`D = x` near 0), or a column of L turns
+    round (:math:`D_{11}` passes through zero, :math:`D_{12}/\sqrt{D_{11}}` does not): take a shorter step, or
+    Euler-Maruyama, whose law knows only D. At a kink of D or :math:`\sqrt{D}` the order falls.
     """
 
     name = "platen"
@@ -112,6 +113,10 @@ def _stages(
             seen = [f"{end}{base}{k}_{i}_{j}" if j in columns else "_" for i, j in places]
             lines.append(f"{join(seen)}, = factor({join(at)}, {tail})")
         for j in columns:
+            if len(rows[j]) > 1:  # a column may turn round where its pivot passes through zero
+                ends = [" * ".join(f"{end}{base}{k}_{i}_{j}" for end in "pm") for i in rows[j]]
+                first = f"p{base}{k}_{rows[j][0]}_{j}"
+                lines.append(f"{first} = where({' + '.join(ends)} >= 0.0, {first}, math.nan)")
             for i in rows[j]:
                 p, m = (f"{end}{base}{k}_{i}_{j}" for end in "pm")
                 advanced[i].append(f"0.25 * ({p} + {m} - 2.0 * l{i}_{j}) * w{j}")
