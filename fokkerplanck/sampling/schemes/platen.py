@@ -43,10 +43,11 @@ class Platen(Scheme):
               + \bigl(l_j(U_k^+) - l_j(U_k^-)\bigr)\,(w_j w_k + 2h\,s_{kj})/r
 
     at :math:`R_j^\pm = X + hb \pm r\,l_j` and :math:`U_k^\pm = X \pm r\,l_k`, with random signs
-    :math:`s_{kj} = -s_{jk}`. Kloeden, Platen (1992), section 15.1. It looks at the noise beyond the state:
-    paths are lost where within a step's reach D ends (:math:`D = x` near 0), or a column of L turns
-    round (:math:`D_{11}` passes through zero, :math:`D_{12}/\sqrt{D_{11}}` does not): take a shorter step, or
-    Euler-Maruyama, whose law knows only D. At a kink of D or :math:`\sqrt{D}` the order falls.
+    :math:`s_{kj} = -s_{jk}`. Kloeden, Platen (1992), section 15.1, as recalled. It looks at the noise
+    beyond the state: paths are lost where within a step's reach D ends (:math:`D = x` near 0), or a column
+    of L turns round (:math:`D_{11}` passes through zero, :math:`D_{12}/\sqrt{D_{11}}` does not): take a
+    shorter step, or Euler-Maruyama, whose law knows only D. At a kink of D or :math:`\sqrt{D}` the order
+    falls.
     """
 
     name = "platen"
