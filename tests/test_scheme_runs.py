@@ -159,12 +159,12 @@ def test_growth_that_is_not_resolved_is_lost_not_wrong() -> None:
 # -- rates that change, and formulas with kinks ---------------------------------------------------
 
 
-@EVERY
-def test_a_learning_rate_schedule(scheme: Scheme) -> None:
+@pytest.mark.parametrize("name", ["leimkuhler-matthews", "implicit-trapezoid"])
+def test_a_learning_rate_schedule(name: str) -> None:
     """D = rate: held at .7 the same paths as with D = .7; falling, the variance of its integral."""
     scheduled = PathProgram((x,), (-x,), sympy.Matrix([[LEARNING_RATE]]))
     plain, start = PathProgram((x,), (-x,), sympy.Matrix([[0.7]])), np.full((6000, 1), 0.5)
-    some: dict[str, Any] = {"seed": 3, "scheme": scheme.name}
+    some: dict[str, Any] = {"seed": 3, "scheme": name}
     held = run_paths(scheduled, start, 0.05, 20, [], rates=np.full(20, 0.7), **some)
     np.testing.assert_allclose(held.final, run_paths(plain, start, 0.05, 20, [], **some).final, atol=1e-12)
     falling = np.linspace(1.0, 0.1, 100)
@@ -232,10 +232,12 @@ def test_first_passage_by_milstein() -> None:
         diffusion="s**2*x**2/2",
         constants={"s": SPREAD, "a": math.exp(0.5)},
     )
-    for name in CROSSING:
-        run = sde.first_passage("abs(x - (a + 1/a)/2) < (a - 1/a)/2", 6000, (1,), 20.0, 3, 0.02, scheme=name)
-        found = from_passages(run, "paths", "time")
-        assert abs(found.value - 1.0) < 4.4 * found.stat + found.disc
+    run = sde.first_passage(
+        "abs(x - (a + 1/a)/2) < (a - 1/a)/2", 6000, (1,), 20.0, 3, 0.02, scheme="milstein"
+    )
+    found = from_passages(run, "paths", "time")
+    assert abs(found.value - 1.0) < 4.4 * found.stat + found.disc
+    assert found.disc < 0.05
     assert set(CROSSING) == {"euler-maruyama", "milstein"}
 
 
