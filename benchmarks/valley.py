@@ -11,7 +11,7 @@ import numba
 import numpy as np
 
 import fokkerplanck as fp
-from fokkerplanck.sampling import SCHEMES
+from fokkerplanck.sampling.schemes import SCHEMES
 
 MODEL = Path(__file__).parent.parent / "models" / "flat_valley.toml"
 PARTICLES, STEPS = 4_000, 500

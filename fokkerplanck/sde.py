@@ -20,6 +20,7 @@ from fokkerplanck.operators.auto import Question, choose
 from fokkerplanck.operators.scheduled import ScheduledGenerator
 from fokkerplanck.potential import Potential
 from fokkerplanck.results import Ensemble
+from fokkerplanck.sampling import schemes
 from fokkerplanck.schedules import Schedule
 from fokkerplanck.solvers.magnus import Staircase
 
@@ -179,7 +180,7 @@ class SDE:
         rng: Any = None,
         dt: float | None = None,
         progress: Any = None,
-        scheme: str = sampling.DEFAULT,
+        scheme: str = schemes.DEFAULT,
     ) -> Ensemble:
         """Simulate `n` independent paths to time `t`, with a coupled run at twice the step.
 
@@ -212,7 +213,7 @@ class SDE:
         rng: Any = None,
         dt: float | None = None,
         progress: Any = None,
-        scheme: str = sampling.DEFAULT,
+        scheme: str = schemes.DEFAULT,
     ) -> sampling.Passage:
         """Times at which `n` paths first leave a region, seen also between steps (Brownian bridge).
 

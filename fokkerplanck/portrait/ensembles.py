@@ -21,8 +21,7 @@ from fokkerplanck.plotting import COLOURS
 from fokkerplanck.portrait import canvas
 from fokkerplanck.portrait.panel import ALONE
 from fokkerplanck.results import Ensemble
-from fokkerplanck.sampling import DEFAULT
-from fokkerplanck.sampling.schemes import find
+from fokkerplanck.sampling.schemes import DEFAULT, find
 from fokkerplanck.sgd import SGD
 
 if TYPE_CHECKING:
