@@ -11,6 +11,7 @@ import numba
 import numpy as np
 
 import fokkerplanck as fp
+from fokkerplanck.sampling.schemes import SCHEMES
 
 MODEL = Path(__file__).parent.parent / "models" / "flat_valley.toml"
 PARTICLES, STEPS = 4_000, 500
@@ -57,10 +58,17 @@ def particles(sgd: fp.SGD) -> None:
         numba.set_num_threads(count)
         label = f"{count} thread" + "s" * (count > 1)
         rows += [(f"chain, {label}", best(chain)), (f"path with its coarse twin, {label}", best(path))]
+    numba.set_num_threads(1)
+    for name in SCHEMES:
+
+        def other(name: str = name) -> None:
+            sde.simulate(PARTICLES, STEPS * time_step, (0, 0), rng=0, dt=time_step, scheme=name)
+
+        rows.append((f"the same by {name}, 1 thread", best(other)))
     numba.set_num_threads(threads)
-    print(f"{'a particle-step':<36}{'ns':>9}{'faster than NumPy':>20}")
+    print(f"{'a particle-step':<44}{'ns':>9}{'faster than NumPy':>20}")
     for name, seconds in rows:
-        print(f"{name:<36}{seconds / (PARTICLES * STEPS) * 1e9:>9.1f}{rows[0][1] / seconds:>20.2f}")
+        print(f"{name:<44}{seconds / (PARTICLES * STEPS) * 1e9:>9.1f}{rows[0][1] / seconds:>20.2f}")
 
 
 if __name__ == "__main__":

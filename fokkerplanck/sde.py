@@ -23,6 +23,7 @@ from fokkerplanck.operators.scheduled import ScheduledGenerator
 from fokkerplanck.potential import Potential
 from fokkerplanck.recording import Record
 from fokkerplanck.results import Ensemble
+from fokkerplanck.sampling import schemes
 from fokkerplanck.schedules import Schedule
 from fokkerplanck.solvers.magnus import Staircase
 
@@ -182,7 +183,7 @@ class SDE:
         rng: Any = None,
         dt: float | None = None,
         progress: Any = None,
-        scheme: str = sampling.DEFAULT,
+        scheme: str = schemes.DEFAULT,
         record: Record | None = None,
         checkpoint: str | Path | None = None,
     ) -> Ensemble:
@@ -222,7 +223,7 @@ class SDE:
         rng: Any = None,
         dt: float | None = None,
         progress: Any = None,
-        scheme: str = sampling.DEFAULT,
+        scheme: str = schemes.DEFAULT,
         checkpoint: str | Path | None = None,
     ) -> sampling.Passage:
         """Times at which `n` paths first leave a region, seen also between steps (Brownian bridge).

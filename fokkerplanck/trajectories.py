@@ -35,8 +35,7 @@ def simulate(
     checkpoint: str | Path | None,
 ) -> Ensemble:
     """States at time t, with a coupled run at twice the step; see `SDE.simulate` for the arguments."""
-    how, program = schemes.find(scheme), sde.path_program()
-    how.check(program)
+    how, program = _advanced(sde, scheme)
     start = starting_points(x0, n, sde.names)
     stepping.check_time("t", t)
     stepping.check_step(sde.schedule, dt)
@@ -89,9 +88,8 @@ def first_passage(
 ) -> sampling.Passage:
     """Times of first exit, with those at twice the step; see `SDE.first_passage` for the arguments."""
     stepping.check_constant("a mean exit time", sde.schedule)
-    how, program = schemes.find(scheme), sde.path_program(region)
-    schemes.check_crossing(how)
-    how.check(program)
+    schemes.check_crossing(schemes.find(scheme))
+    _, program = _advanced(sde, scheme, region)
     start = starting_points(x0, n, sde.names)
     stepping.check_time("max_time", max_time)
     stepping.check_step(sde.schedule, dt)
@@ -129,3 +127,14 @@ def _two_files(checkpoint: str | Path | None) -> dict[int, sampling.Checkpoint |
     path = Path(checkpoint)
     twice = path.with_name(f"{path.stem}.coarse{path.suffix}")
     return {1: sampling.Checkpoint(path), 2: sampling.Checkpoint(twice)}
+
+
+def _advanced(
+    sde: SDE, scheme: str, region: str | None = None
+) -> tuple[schemes.Scheme, sampling.PathProgram]:
+    """The scheme, and the program that it advances; a ValueError if it cannot."""
+    how, program = schemes.find(scheme), sde.path_program(region)
+    if scheme != schemes.DEFAULT:  # that asks nothing of the formulas: compiled once for all parameters
+        program = program.where_zero(sde.parameter_values)
+    how.check(program)
+    return how, program

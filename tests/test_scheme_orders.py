@@ -16,6 +16,7 @@ from scipy.linalg import expm, solve_continuous_lyapunov
 
 import fokkerplanck as fp
 from fokkerplanck.sampling.schemes import SCHEMES, Scheme
+from tests.exact import valley
 from tests.scheme_steps import (
     CROSSED,
     FULL,
@@ -211,6 +212,22 @@ def test_strong_order_against_its_own_limit(scheme: Scheme, sde: fp.SDE) -> None
     assert np.abs(slopes(errors) - strong_order(scheme, sde)).max() < 0.15
 
 
+COMMUTING = {
+    "own": fp.SDE(variables=("x", "y"), drift=["-x", "x"], diffusion=["1 + x**2", "1 + sin(2*y)/2"]),
+    "one": fp.SDE(variables=("x", "y"), drift=["-y", "x"], diffusion=[["1", "x"], ["x", "x**2"]]),
+}
+
+
+@pytest.mark.parametrize("sde", COMMUTING.values(), ids=COMMUTING)
+def test_milstein_where_noise_commutes(sde: fp.SDE) -> None:
+    """Strong order 1, where Euler-Maruyama has 1/2."""
+    for name in ("milstein", "euler-maruyama"):
+        found, _ = ends(stepper(SCHEMES[name], sde), (0.4, -0.3), 4, 32, seed=3)
+        errors = [rms(a - b) for a, b in itertools.pairwise(found)]
+        expected = strong_order(SCHEMES[name], sde)
+        assert np.abs(slopes(errors) - expected).max() < 0.15
+
+
 def path_errors(step: Stepper) -> list[float]:
     """Distance from ``X = exp((m - s^2/2) t + s W)``."""
     found, w = ends(step, (1.0,), 4, 16, seed=2)
@@ -265,3 +282,29 @@ def test_one_iteration_of_the_trapezoid_is_seen() -> None:
     """Without the second iteration the step loses D : grad grad b, and its order."""
     step = stepper(SCHEMES["implicit-trapezoid"], WELL, ("x0 + g0 + y0", "x0 + g0"))
     assert local_slopes(step, WELL, 2)[0] < 2.2
+
+
+def drift_along_the_valley(step: Stepper, sde: fp.SDE, h: float) -> float:
+    """Mean of (x' - x)/h at x = 1.5, with y from its stationary law, over that of the SDE."""
+    z, weight = np.polynomial.hermite_e.hermegauss(12)
+    grid = np.array(list(itertools.product(z, repeat=3))).T
+    mass = np.prod(list(itertools.product(weight / weight.sum(), repeat=3)), axis=1)
+    delta, curvature = 0.05, 20 * math.exp(0.5 * math.cos(1.5))
+    start = np.stack([np.full(grid.shape[1], 1.5), math.sqrt(delta / curvature) * grid[0]])
+    end = step(start, np.sqrt(2 * h) * grid[1:], h)
+    exact = math.sin(1.5) * delta / 4  # Delta lambda'/(2 lambda), lambda = 20 exp(cos(x)/2)
+    return float(mass @ (end[0] - start[0])) / h / exact
+
+
+@pytest.mark.parametrize("stiffness", [2.0, 6.0, 20.0])
+def test_slow_drift_though_the_step_is_stiff(stiffness: float) -> None:
+    """Two iterations keep it within a fifth at h lambda = 20; one turns it round.
+
+    By (1 - a)/(1 + a), a = h lambda/2.
+    """
+    sde, h = valley(kappa=1e4), stiffness / (20 * math.exp(0.5 * math.cos(1.5)))
+    scheme = SCHEMES["implicit-trapezoid"]
+    assert abs(drift_along_the_valley(stepper(scheme, sde), sde, h) - 1) < 0.01 * stiffness
+    once = stepper(scheme, sde, ("x0 + g0 + y0, x1 + g1 + y1", "x0 + g0, x1 + g1"))
+    a = stiffness / 2
+    assert abs(drift_along_the_valley(once, sde, h) - (1 - a) / (1 + a)) < 0.01 * stiffness

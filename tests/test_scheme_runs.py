@@ -15,6 +15,8 @@ from scipy.linalg import expm, solve_continuous_lyapunov
 
 import fokkerplanck as fp
 from fokkerplanck.exits import from_passages
+from fokkerplanck.formula import LEARNING_RATE
+from fokkerplanck.model import TEMPLATE
 from fokkerplanck.sampling import PathProgram, _run, run_paths
 from fokkerplanck.sampling.schemes import CROSSING, SCHEMES, Scheme
 from tests.exact import valley
@@ -67,6 +69,19 @@ def test_paths_of_geometric_brownian_motion(name: str) -> None:
     assert error[1] / error[0] > 2 ** SCHEMES[name].strong * 0.93
     value = (run.final + (run.final - run.coarse) / (2 ** SCHEMES[name].weak - 1)).mean()
     assert abs(value - math.exp(GROWTH)) < 4.4 * run.final.std() / math.sqrt(n)
+
+
+@pytest.mark.parametrize("d", [1, 3])
+def test_both_runs_of_leimkuhler_matthews_remember_the_step_before(d: int) -> None:
+    """Exact in <y^2> at .3 and .6, where fresh noise would halve it; four steps share a random block."""
+    n, state = 20_000, sympy.symbols(f"x0:{d}", real=True)
+    program = PathProgram(state, tuple(-s for s in state), sympy.eye(d) * sympy.Rational(7, 10))
+    run = run_paths(program, np.zeros((n, d)), 0.3, 42, [], seed=12, scheme="leimkuhler-matthews")
+    bound = 4.4 * math.sqrt(2 / n)
+    for j in range(d):
+        for end in (run.final, run.coarse):
+            assert abs((end[:, j] ** 2).mean() / 0.7 - 1) < bound
+        assert np.corrcoef(run.final[:, j], run.coarse[:, j])[0, 1] > 0.9
 
 
 def test_signs_are_balanced_and_new_in_every_step() -> None:
@@ -154,6 +169,36 @@ def test_growth_that_is_not_resolved_is_lost_not_wrong() -> None:
     assert run.diverged.all()
 
 
+# -- rates that change, and formulas with kinks ---------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["leimkuhler-matthews", "implicit-trapezoid"])
+def test_a_learning_rate_schedule(name: str) -> None:
+    """D = rate: held at .7 the same paths as with D = .7; falling, the variance of its integral."""
+    scheduled = PathProgram((x,), (-x,), sympy.Matrix([[LEARNING_RATE]]))
+    plain, start = PathProgram((x,), (-x,), sympy.Matrix([[0.7]])), np.full((6000, 1), 0.5)
+    some: dict[str, Any] = {"seed": 3, "scheme": name}
+    held = run_paths(scheduled, start, 0.05, 20, [], rates=np.full(20, 0.7), **some)
+    np.testing.assert_allclose(held.final, run_paths(plain, start, 0.05, 20, [], **some).final, atol=1e-12)
+    falling = np.linspace(1.0, 0.1, 100)
+    run = run_paths(scheduled, start, 0.02, 100, [], rates=falling, **some)
+    t = 0.02 * np.arange(1, 101)
+    exact = float((2 * falling * np.exp(-2 * (2.0 - t + 0.01))).sum() * 0.02)
+    assert abs(np.var(run.final) / exact - 1) < 4.4 * math.sqrt(2 / 6000) + 0.05  # and the step
+
+
+@pytest.mark.parametrize("name", ["platen", "implicit-trapezoid", "milstein"])
+def test_formulas_with_kinks(name: str) -> None:
+    """|x| and max: their slopes are taken on both sides; the law is that of Euler-Maruyama."""
+    sde = fp.SDE(variables=("x",), drift=["-abs(x)*x - max(x, 0)"], diffusion="1 + max(x, 0)/2")
+    found = [
+        sde.simulate(8000, 1.0, (0.1,), rng=k, dt=0.02, scheme=s)
+        for k, s in ((1, name), (2, "euler-maruyama"))
+    ]
+    a, b = (run.mean("x**2") for run in found)
+    assert abs(a.value - b.value) < 4.4 * math.hypot(a.stat, b.stat) + a.disc + b.disc
+
+
 # -- singular noise -------------------------------------------------------------------------------
 
 
@@ -178,6 +223,17 @@ def test_one_noise_for_all_coordinates(name: str) -> None:
     assert abs(found.value - math.exp(0.25)) < 4.4 * found.stat + found.disc
 
 
+def test_a_column_that_turns_round_is_lost_not_wrong() -> None:
+    """One noise along (y, -x): its factor jumps at y = 0, where supporting points mean nothing."""
+    sde = fp.SDE(
+        variables=("x", "y"), drift=["0", "0"], diffusion=[["y**2/8", "-x*y/8"], ["-x*y/8", "x**2/8"]]
+    )
+    runs = {s: sde.simulate(2000, 1.0, (1, 0.3), rng=2, dt=0.02, scheme=s) for s in ("platen", "milstein")}
+    assert "of 2000 replicas diverged" in runs["platen"].status
+    found = runs["milstein"].mean("x**2 + y**2")
+    assert abs(found.value - 1.09 * math.exp(0.25)) < 4.4 * found.stat + found.disc
+
+
 # -- first passage --------------------------------------------------------------------------------
 
 
@@ -189,10 +245,12 @@ def test_first_passage_by_milstein() -> None:
         diffusion="s**2*x**2/2",
         constants={"s": SPREAD, "a": math.exp(0.5)},
     )
-    for name in CROSSING:
-        run = sde.first_passage("abs(x - (a + 1/a)/2) < (a - 1/a)/2", 6000, (1,), 20.0, 3, 0.02, scheme=name)
-        found = from_passages(run, "paths", "time")
-        assert abs(found.value - 1.0) < 4.4 * found.stat + found.disc
+    run = sde.first_passage(
+        "abs(x - (a + 1/a)/2) < (a - 1/a)/2", 6000, (1,), 20.0, 3, 0.02, scheme="milstein"
+    )
+    found = from_passages(run, "paths", "time")
+    assert abs(found.value - 1.0) < 4.4 * found.stat + found.disc
+    assert found.disc < 0.05
     assert set(CROSSING) == {"euler-maruyama", "milstein"}
 
 
@@ -220,19 +278,36 @@ def test_first_passage_is_refused(name: str) -> None:
             "needs a constant diffusion tensor, and this one changes wi",
         ),
         ("milstien", "1", "take one of euler-maruyama, .*platen; did you mean 'milstein'"),
+        (
+            "platen",
+            [["1 + x**2/9" if i == j else "x/9" for j in range(9)] for i in range(9)],
+            "compiles for min",
+        ),
         ("heun", "1", "scheme is 'heun'; take one of euler-maruyama"),
     ],
 )
 def test_refused(name: str, diffusion: Any, message: str) -> None:
-    sde = fp.SDE(variables=("x", "y"), drift=["-x", "-y"], diffusion=diffusion)
+    d = len(diffusion) if isinstance(diffusion, list) else 2
+    sde = fp.SDE(variables=("x", "y", *"abcdefg")[:d], drift=["0"] * d, diffusion=diffusion)
     with pytest.raises(ValueError, match=message):
-        sde.simulate(10, 1.0, (0, 0), scheme=name)
+        sde.simulate(10, 1.0, [0] * d, scheme=name)
 
 
 @pytest.mark.parametrize("diffusion", [["0", "1 + x**2"], ["1 + x**2", "exp(y)"], "2"])
 def test_noise_that_commutes_is_taken(diffusion: Any) -> None:
     sde = fp.SDE(variables=("x", "y"), drift=["-x", "-y"], diffusion=diffusion)
     assert not SCHEMES["milstein"].refusal(sde.path_program())
+
+
+def test_noise_that_is_switched_off_leaves_a_constant_tensor() -> None:
+    """The standard valley holds curvature noise of strength 0: its D is constant, and schemes may know it."""
+    sde = fp.load(TEMPLATE).sgd.sde()
+    assert SCHEMES["leimkuhler-matthews"].refusal(sde.path_program())
+    run = sde.simulate(10, 0.1, (0, 0), rng=0, scheme="leimkuhler-matthews")
+    assert not run.diverged.any()
+    with pytest.raises(ValueError, match="needs a constant diffusion tensor"):
+        noisy = fp.load(TEMPLATE, s=0.5).sgd.sde()
+        noisy.simulate(10, 0.1, (0, 0), rng=0, scheme="leimkuhler-matthews")
 
 
 def test_steps_near_the_learning_rate_are_refused_for_every_scheme() -> None:

@@ -14,7 +14,12 @@ from fokkerplanck.cli.progress import watched
 @cli.command()
 @click.option("--paths", "only", flag_value="paths", help="Only the paths of the SDE.")
 @click.option("--chain", "only", flag_value="chain", help="Only the chains of SGD.")
-@click.option("--scheme", metavar="NAME", default="euler-maruyama", help="Scheme of the paths.")
+@click.option(
+    "--scheme",
+    metavar="NAME",
+    default="euler-maruyama",
+    help="Scheme of the paths; an unknown one lists them.",
+)
 @click.option("--n", metavar="N", type=click.IntRange(min=2), help="Replicas of each, 20000 by default.")
 @click.option("--steps", metavar="K", type=click.IntRange(min=1), default=1000, help="Steps of the chain.")
 @model_options

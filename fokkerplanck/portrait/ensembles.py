@@ -21,8 +21,7 @@ from fokkerplanck.plotting import COLOURS
 from fokkerplanck.portrait import canvas
 from fokkerplanck.portrait.panel import ALONE
 from fokkerplanck.results import Ensemble
-from fokkerplanck.sampling import DEFAULT
-from fokkerplanck.sampling.schemes import find
+from fokkerplanck.sampling.schemes import DEFAULT, find
 from fokkerplanck.sgd import SGD
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def _runs(
     try:
         sde = None if only == "chain" else sgd.sde()
         if sde is not None:  # before the chains run for nothing
-            find(scheme).check(sde.path_program())
+            find(scheme).check(sde.path_program().where_zero(sde.parameter_values))
     except NotValidHere as error:
         if only == "paths":
             raise

@@ -9,11 +9,8 @@ from fokkerplanck.sampling.paths import first_passage_paths, run_paths
 from fokkerplanck.sampling.program import ChainProgram, CompiledProgram, Draw, PathProgram
 from fokkerplanck.sampling.resolve import settle, settle_passage
 from fokkerplanck.sampling.runs import ChainRun, Passage, PathRun
-from fokkerplanck.sampling.schemes import DEFAULT, SCHEMES
 
 __all__ = [
-    "DEFAULT",
-    "SCHEMES",
     "ChainProgram",
     "ChainRun",
     "Checkpoint",

@@ -12,7 +12,7 @@ from fokkerplanck.formula import LEARNING_RATE
 from fokkerplanck.sampling import _template
 from fokkerplanck.sampling.emit import Hoist, Kernel, build, common, join, lines_of, named, normals, sharing
 from fokkerplanck.sampling.program import PathProgram
-from fokkerplanck.sampling.schemes import Scheme, Step, check_crossing
+from fokkerplanck.sampling.schemes import DEFAULT, SCHEMES, Scheme, Step, check_crossing
 
 
 def increments(d: int, moments: int) -> list[str]:
@@ -111,7 +111,7 @@ def _paths(program: PathProgram, scheme: Scheme, hoist: Hoist) -> tuple[str, dic
 
 
 @lru_cache(maxsize=128)
-def path_kernel(program: PathProgram, scheme: Scheme) -> Kernel:
+def path_kernel(program: PathProgram, scheme: Scheme = SCHEMES[DEFAULT]) -> Kernel:
     """Kernel of `run_paths`."""
     scheme.check(program)
     varying = (*program.state, LEARNING_RATE) if program.scheduled else program.state

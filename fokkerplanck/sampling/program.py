@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import sympy
@@ -66,6 +67,15 @@ class PathProgram:
         object.__setattr__(self, "scheduled", rated)
         known = {*self.state, *self.parameters, *([LEARNING_RATE] if rated else [])}
         _check_symbols((*expressions, *_level(self.level)), known)
+
+    def where_zero(self, values: Iterable[float]) -> PathProgram:
+        """The program with parameters that are 0 put in: noise that is switched off may leave D constant."""
+        zero = {p: 0 for p, v in zip(self.parameters, values, strict=True) if v == 0}
+        if not zero:
+            return self
+        return replace(
+            self, drift=tuple(b.subs(zero) for b in self.drift), diffusion=self.diffusion.subs(zero)
+        )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ class EulerMaruyama(Scheme):
 
     L is the Cholesky factor, computed in the kernel; D may be singular. On a quadratic with constant D and
     curvature :math:`\lambda` it needs :math:`h\lambda < 2`, and its variance is too large by the factor
-    :math:`1/(1 - h\lambda/2)`: with Gaussian noise it *is* SGD at h = lr. Maruyama (1955).
+    :math:`1/(1 - h\lambda/2)`: with Gaussian noise it *is* SGD at h = lr. Maruyama (1955), as recalled.
     """
 
     name = "euler-maruyama"

@@ -38,7 +38,8 @@ class ImplicitTrapezoid(Scheme):
     by :math:`(1 - h\lambda/2)/(1 + h\lambda/2)` a step, so that a law across is forgotten only after the time
     :math:`h^2\lambda/4`, which should stay short of the slow one. A direction that grows must be resolved,
     :math:`h\mu < 2`; beyond, paths are lost rather than wrong. With constant D it is of weak order 2.
-    Kloeden, Platen (1992), section 15.4, has the drift-implicit family; two iterations are our own choice.
+    Kloeden, Platen (1992), section 15.4, has the drift-implicit family, as recalled; two iterations are our
+    own choice.
     """
 
     name = "implicit-trapezoid"

@@ -17,7 +17,8 @@ class LeimkuhlerMatthews(Scheme):
     flows (:math:`D^{-1}b` is a gradient), and there :math:`\langle y^2\rangle` of a quadratic is exact for
     :math:`h\lambda < 2`. With a current it is of order 1, as is the law at a fixed time; each end of a path
     lacks half a normal number, so that the strong order is 1/2. Leimkuhler, Matthews (2013), Appl. Math. Res.
-    Express 2013, 34-56; orders: Leimkuhler, Matthews, Tretyakov (2014); processed: Vilmart (2015).
+    Express 2013, 34-56; orders: Leimkuhler, Matthews, Tretyakov (2014); processed: Vilmart (2015); all
+    as recalled.
     """
 
     name = "leimkuhler-matthews"

@@ -18,7 +18,8 @@ class Milstein(Scheme):
     with the columns :math:`l_j` of the Cholesky factor of D. Only where they commute,
     :math:`(l_j\cdot\nabla)\,l_k = (l_k\cdot\nabla)\,l_j`, do increments suffice; this is checked
     symbolically: constant D, diagonal D of which each entry depends on its own coordinate, one noise for all
-    coordinates. Milstein (1974); Kloeden, Platen (1992), section 10.3.
+    coordinates. (The order is that for this factor, whose sign flips where a pivot passes through zero; the
+    law does not mind, a path does.) Milstein (1974); Kloeden, Platen (1992), section 10.3, as recalled.
     """
 
     name = "milstein"

@@ -7,6 +7,8 @@ from fokkerplanck.sampling.emit_factor import cholesky_lines, factor_dependence,
 from fokkerplanck.sampling.program import PathProgram
 from fokkerplanck.sampling.schemes._scheme import Scheme, Step
 
+MOST = 1200  # entries of factors in a step: a full tensor of 8 variables, in a compilation of a minute or so
+
 TEMPLATE = """
 
 @lane
@@ -41,9 +43,11 @@ class Platen(Scheme):
               + \bigl(l_j(U_k^+) - l_j(U_k^-)\bigr)\,(w_j w_k + 2h\,s_{kj})/r
 
     at :math:`R_j^\pm = X + hb \pm r\,l_j` and :math:`U_k^\pm = X \pm r\,l_k`, with random signs
-    :math:`s_{kj} = -s_{jk}`. Kloeden, Platen (1992), section 15.1. It looks at the noise beyond the state:
-    where D ends within a step's reach (:math:`D = x` near 0) paths are lost, and where the factor has a kink
-    the order falls.
+    :math:`s_{kj} = -s_{jk}`. Kloeden, Platen (1992), section 15.1, as recalled. It looks at the noise
+    beyond the state: paths are lost where within a step's reach D ends (:math:`D = x` near 0), or a column
+    of L turns round (:math:`D_{11}` passes through zero, :math:`D_{12}/\sqrt{D_{11}}` does not): take a
+    shorter step, or Euler-Maruyama, whose law knows only D. At a kink of D or :math:`\sqrt{D}` the order
+    falls.
     """
 
     name = "platen"
@@ -52,6 +56,19 @@ class Platen(Scheme):
     strong = 0.5
     strong_constant = 1.0
     recommended = "means at a given time under any noise, full and state-dependent too"
+
+    def refusal(self, program: PathProgram) -> str:
+        """A full tensor of many variables, seen from all its supporting points, compiles for minutes."""
+        depends, d = factor_dependence(program), len(program.state)
+        points = sum(4 for used in depends.values() if used)
+        entries = points * len(cholesky_lines(dict.fromkeys(lower_entries(program), ""), d)[1])
+        if entries <= MOST:
+            return ""
+        return (
+            f"the factor of this diffusion tensor would be computed at {points} points a step, {entries} "
+            f"numbers in all, and above {MOST} that compiles for minutes; take 'euler-maruyama', or a tensor "
+            "with fewer entries that change in space"
+        )
 
     def emit(self, program: PathProgram, hoist: Hoist) -> Step:
         """Supporting points only for columns that change there."""
@@ -97,6 +114,10 @@ def _stages(
             seen = [f"{end}{base}{k}_{i}_{j}" if j in columns else "_" for i, j in places]
             lines.append(f"{join(seen)}, = factor({join(at)}, {tail})")
         for j in columns:
+            if len(rows[j]) > 1:  # a column may turn round where its pivot passes through zero
+                ends = [" * ".join(f"{end}{base}{k}_{i}_{j}" for end in "pm") for i in rows[j]]
+                first = f"p{base}{k}_{rows[j][0]}_{j}"
+                lines.append(f"{first} = where({' + '.join(ends)} >= 0.0, {first}, math.nan)")
             for i in rows[j]:
                 p, m = (f"{end}{base}{k}_{i}_{j}" for end in "pm")
                 advanced[i].append(f"0.25 * ({p} + {m} - 2.0 * l{i}_{j}) * w{j}")
