@@ -12,6 +12,7 @@ import pytest
 import sympy
 
 import fokkerplanck as fp
+from fokkerplanck.comparison import escape as escape_question
 from fokkerplanck.sampling import ChainProgram, Draw, _run, branching, emit_splitting, excursions
 from fokkerplanck.sampling.branching import Split, Streams, split
 from fokkerplanck.sampling.excursions import chain_walk, path_walk
@@ -151,3 +152,27 @@ def test_the_same_bits_for_threads_and_chunks(kind: str, monkeypatch: pytest.Mon
         numba.set_num_threads(before)
     assert 0 < whole[3].mean() < 0.2
     assert all(np.array_equal(a, b) for a, b in zip(whole, pieces, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("simulated", "reference"),
+    [
+        (fp.Estimate(9e8, stat=np.inf, assumptions=("cut off",), status="none left"), "SGD, splitting"),
+        (fp.Estimate(2.8e8, stat=5e7, assumptions=("cut off",)), "SGD, splitting"),
+        (fp.Estimate(2.9e8, stat=1e6, assumptions=("cut off",)), "SGD"),
+        (fp.Estimate(2.9e8, stat=1e6), "SGD"),  # all left: nothing is split
+        (fp.Estimate(np.nan, status="3 of 100 replicas diverged before they left"), None),
+    ],
+)
+def test_the_reference_where_chains_do_not_leave_in_time(
+    simulated: fp.Estimate, reference: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(sgd: fp.SGD, region: str, x0: object, method: str, *_: object) -> fp.Estimate:
+        return simulated if method == "simulation" else fp.Estimate(2.9e8, stat=1e7, method=method)
+
+    monkeypatch.setattr(escape_question, "mean_exit", found)
+    answer = fp.compare(well(15), "escape", region="x < 0.9", x0=(-1,), quick=True)
+    verdicts = {row.level: row.verdict.code for row in answer.rows}
+    assert [level for level, code in verdicts.items() if code == "reference"] == [reference] * bool(reference)
+    assert ("SGD, splitting" in verdicts) == bool(simulated.assumptions)
+    assert verdicts["SGD, grid"] == ("agrees" if reference else "invalid")
