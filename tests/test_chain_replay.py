@@ -134,6 +134,27 @@ def test_a_run_goes_on_with_its_buffer(nesterov: bool) -> None:
     assert not np.array_equal(whole.final, cold.final)
 
 
+def test_given_batches_of_a_run_that_goes_on() -> None:
+    """`batches` are those of the steps asked for, wherever the run begins."""
+    sgd = fp.SGD(loss_of("linear"), np.linspace(0.1, 0.01, 40), BATCH, momentum=0.9)
+    whole = sgd.simulate(2, 40, X0, batches=ROWS[:40])
+    part = sgd.simulate(2, 7, X0, batches=ROWS[:7])
+    rest = sgd.simulate(2, 33, part.final, first_step=7, buffer=part.buffer, batches=ROWS[7:40])
+    assert np.array_equal(whole.final, rest.final)
+
+
+def test_exits_with_momentum_are_those_of_the_trajectories() -> None:
+    """The first step at which the very same chains are outside; what has left must not be moved back."""
+    loss = fp.Loss("(1 + e)*x**2/2 - s*x", ("x",), {"e": fp.Normal(0, 0.3), "s": fp.Normal(0, 1)})
+    sgd = fp.SGD(loss, 0.05, 2, momentum=0.8, nesterov=True)
+    outside = np.array([sgd.simulate(30, k, (0,), rng=8).final[:, 0] >= 0.5 for k in range(1, 41)])
+    run = sgd.first_passage("x < 0.5", 30, (0,), 40, rng=8)
+    left = outside.any(axis=0)
+    assert np.array_equal(run.exited, left)
+    assert 5 < left.sum() < 30
+    assert np.array_equal(run.times[left], 1 + outside.argmax(axis=0)[left])
+
+
 def test_first_passage_with_momentum() -> None:
     """Without noise the step of the exit is known: heavy ball on a slope, x_k = lr * sum of buffers."""
     loss = fp.Loss("-x + 0*s*x", ("x",), {"s": fp.Normal(0, 1)})
