@@ -147,8 +147,8 @@ def test_exits_with_momentum_are_those_of_the_trajectories() -> None:
     """The first step at which the very same chains are outside; what has left must not be moved back."""
     loss = fp.Loss("(1 + e)*x**2/2 - s*x", ("x",), {"e": fp.Normal(0, 0.3), "s": fp.Normal(0, 1)})
     sgd = fp.SGD(loss, 0.05, 2, momentum=0.8, nesterov=True)
-    outside = np.array([sgd.simulate(30, k, (0,), rng=8).final[:, 0] >= 0.5 for k in range(1, 41)])
-    run = sgd.first_passage("x < 0.5", 30, (0,), 40, rng=8)
+    outside = np.array([sgd.simulate(30, k, (0,), rng=8).final[:, 0] >= 0.3 for k in range(1, 41)])
+    run = sgd.first_passage("x < 0.3", 30, (0,), 40, rng=8)
     left = outside.any(axis=0)
     assert np.array_equal(run.exited, left)
     assert 5 < left.sum() < 30
