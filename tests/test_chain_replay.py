@@ -96,15 +96,17 @@ def test_replay_against_torch(variant: str) -> None:
     table = torch.tensor(DATA, dtype=torch.float64)
     theta = torch.tensor(X0, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.SGD([theta], lr=LR, **VARIANTS[variant])
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 300, 0.5)
     path = []
     for batch in ROWS:
         a, b, c = table[torch.as_tensor(batch)].T
         optimizer.zero_grad()
         ((a * theta[0] + b * theta[1] - c) ** 2 / 2).mean().backward()
         optimizer.step()
+        scheduler.step()
         path.append(theta.detach().numpy().copy())
-    sgd = fp.SGD(loss_of("linear"), LR, BATCH, **VARIANTS[variant])
-    for steps in (1, 2, 10, 100, STEPS):
+    sgd = fp.SGD(loss_of("linear"), fp.schedules.step(LR, 300, 0.5), BATCH, **VARIANTS[variant])
+    for steps in (1, 2, 10, 100, 400, STEPS):
         final = sgd.simulate(1, steps, X0, batches=ROWS[:steps]).final[0]
         assert abs(final - path[steps - 1]).max() < CLOSE
 

@@ -8,6 +8,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from fokkerplanck._kernels import descent
 from fokkerplanck.codegen import load_module, numpy_function, scalar_source
 from fokkerplanck.sampling import _template
 from fokkerplanck.sampling.emit import Kernel, fill
@@ -33,8 +34,6 @@ _ROOM = 2**20  # rows drawn at a time
 @lru_cache(maxsize=128)
 def compiled_kernel(program: CompiledProgram) -> Kernel:
     """A kernel that is called like that of a generated chain."""
-    from fokkerplanck._kernels import descent
-
     drawn = {"iid": descent.IID, "without-replacement": descent.WITHOUT_REPLACEMENT, "epoch": descent.EPOCH}
     level = sympy.S.One if program.level is None else program.level
     used = [(s, f"x{j}", j) for j, s in enumerate(program.state) if level.has(s)]
