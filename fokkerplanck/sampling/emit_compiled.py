@@ -63,7 +63,7 @@ def compiled_kernel(program: CompiledProgram) -> Kernel:
     ) -> None:
         if table is not None:  # given: steps of no length, before and behind, have no row in it
             steps = np.clip(np.arange(offset, offset + len(lr)), 0, table.shape[1] - 1)
-            advance(x, time, lr, data, constants, table[:, steps], first_step)
+            advance(x, time, lr, data, constants, np.take(table, steps, axis=1), first_step)
             return
         block = max(1, _ROOM // (len(lr) * batch))
         for first in range(0, len(x), block):
