@@ -96,15 +96,17 @@ def test_replay_against_torch(variant: str) -> None:
     table = torch.tensor(DATA, dtype=torch.float64)
     theta = torch.tensor(X0, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.SGD([theta], lr=LR, **VARIANTS[variant])
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 300, 0.5)
     path = []
     for batch in ROWS:
         a, b, c = table[torch.as_tensor(batch)].T
         optimizer.zero_grad()
         ((a * theta[0] + b * theta[1] - c) ** 2 / 2).mean().backward()
         optimizer.step()
+        scheduler.step()
         path.append(theta.detach().numpy().copy())
-    sgd = fp.SGD(loss_of("linear"), LR, BATCH, **VARIANTS[variant])
-    for steps in (1, 2, 10, 100, STEPS):
+    sgd = fp.SGD(loss_of("linear"), fp.schedules.step(LR, 300, 0.5), BATCH, **VARIANTS[variant])
+    for steps in (1, 2, 10, 100, 400, STEPS):
         final = sgd.simulate(1, steps, X0, batches=ROWS[:steps]).final[0]
         assert abs(final - path[steps - 1]).max() < CLOSE
 
@@ -132,6 +134,27 @@ def test_a_run_goes_on_with_its_buffer(nesterov: bool) -> None:
     assert np.array_equal(whole.buffer, rest.buffer)
     cold = sgd.simulate(40, 37, part.final, rng=3, first_step=23)
     assert not np.array_equal(whole.final, cold.final)
+
+
+def test_given_batches_of_a_run_that_goes_on() -> None:
+    """`batches` are those of the steps asked for, wherever the run begins."""
+    sgd = fp.SGD(loss_of("linear"), np.linspace(0.1, 0.01, 40), BATCH, momentum=0.9)
+    whole = sgd.simulate(2, 40, X0, batches=ROWS[:40])
+    part = sgd.simulate(2, 7, X0, batches=ROWS[:7])
+    rest = sgd.simulate(2, 33, part.final, first_step=7, buffer=part.buffer, batches=ROWS[7:40])
+    assert np.array_equal(whole.final, rest.final)
+
+
+def test_exits_with_momentum_are_those_of_the_trajectories() -> None:
+    """The first step at which the very same chains are outside; what has left must not be moved back."""
+    loss = fp.Loss("(1 + e)*x**2/2 - s*x", ("x",), {"e": fp.Normal(0, 0.3), "s": fp.Normal(0, 1)})
+    sgd = fp.SGD(loss, 0.05, 2, momentum=0.8, nesterov=True)
+    outside = np.array([sgd.simulate(30, k, (0,), rng=8).final[:, 0] >= 0.3 for k in range(1, 41)])
+    run = sgd.first_passage("x < 0.3", 30, (0,), 40, rng=8)
+    left = outside.any(axis=0)
+    assert np.array_equal(run.exited, left)
+    assert 5 < left.sum() < 30
+    assert np.array_equal(run.times[left], 1 + outside.argmax(axis=0)[left])
 
 
 def test_first_passage_with_momentum() -> None:

@@ -38,9 +38,14 @@ def threads() -> Iterator[None]:
     numba.set_num_threads(before)
 
 
-@pytest.mark.parametrize("sampling", ["iid", "without-replacement", "epoch"])
 @pytest.mark.parametrize(
-    "more", [{}, {"momentum": 0.8, "nesterov": True, "weight_decay": 0.05}], ids=["plain", "all"]
+    ("sampling", "more"),
+    [
+        ("iid", {}),
+        ("without-replacement", {"momentum": 0.8, "weight_decay": 0.05}),
+        ("epoch", {"momentum": 0.8, "nesterov": True}),
+    ],
+    ids=["iid", "without-replacement", "epoch"],
 )
 def test_the_same_chain_as_by_formula(sampling: str, more: dict[str, Any]) -> None:
     """The same rows, so the same trajectory to rounding; and the same exits from a region."""
@@ -48,7 +53,7 @@ def test_the_same_chain_as_by_formula(sampling: str, more: dict[str, Any]) -> No
     formula, compiled = (fp.SGD(loss, rates, 5, sampling, **more) for loss in (FORMULA, COMPILED))
     runs = [sgd.simulate(40, 90, (0.5, -0.5), rng=1, first_step=11) for sgd in (formula, compiled)]
     np.testing.assert_allclose(runs[0].final, runs[1].final, atol=1e-12)
-    if more:
+    if "momentum" in more:
         np.testing.assert_allclose(runs[0].buffer, runs[1].buffer, atol=1e-12)
     assert np.ptp(runs[1].final[:, 0]) > 0.01
     left = [
@@ -83,6 +88,16 @@ def test_the_same_bits_for_threads_chunks_and_a_resumed_run(monkeypatch: pytest.
     part = sgd.simulate(9, 71, (0, 0), rng=4)
     rest = sgd.simulate(9, 129, part.final, rng=4, first_step=71, buffer=part.buffer)
     assert np.array_equal(whole.final, rest.final)
+
+
+def test_a_gradient_compiled_for_given_types() -> None:
+    """Such as a user may have at hand: the data are read-only, which is another type to Numba."""
+    typed = numba.njit("void(f8[::1], f8[::1], f8[::1])")(slope)
+    finals = [
+        fp.SGD(fp.CompiledLoss(g, ("x", "y"), DATA), 0.1, 3).simulate(2, 20, (0, 0), rng=1).final
+        for g in (slope, typed)
+    ]
+    np.testing.assert_allclose(*finals, atol=1e-13)
 
 
 def network(theta: Array, row: Array, out: Array) -> None:

@@ -71,6 +71,7 @@ def descend(
     n, width, batch = x.shape[0], x.shape[1], table.shape[2]
     d = width // 2 if momentum != 0.0 else width
     at, mean, one, buffer = np.empty(d), np.empty(d), np.empty(d), np.zeros(d)
+    row = np.empty(data.shape[1])
     for p in range(n):
         if time[p] != math.inf:
             continue
@@ -83,7 +84,8 @@ def descend(
                 continue
             mean[:] = 0.0
             for b in range(batch):
-                gradient(at, data[table[owner, k, b]], one)
+                row[:] = data[table[owner, k, b]]  # a copy: read-only data are another type
+                gradient(at, row, one)
                 for j in range(d):
                     mean[j] += one[j]
             lost = False

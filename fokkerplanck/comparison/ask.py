@@ -80,7 +80,8 @@ def compare(
         hint = nearest(question, QUESTIONS)
         raise ValueError(f"question is {question!r}{hint or '.'} Take one of {', '.join(QUESTIONS)}")
     setting = setting_of(sgd, quick, seed)
-    setting.require_plain(f"the question {question!r}")
+    if question != "thresholds":  # which know momentum
+        setting.require_plain(f"the question {question!r}")
     if slow is not None and slow not in setting.sgd.names:
         raise ValueError(f"slow is {slow!r}; the variables are {', '.join(setting.sgd.names)}")
     changes: dict[str, Any] = {"grid": grid, "slow": slow, "region": region, "progress": progress}
@@ -123,7 +124,8 @@ def answers(
     for name, share in SHARES.items():
         tell(0.0)
         try:
-            setting.require_plain("this question")
+            if name != "thresholds":
+                setting.require_plain("this question")
             if name == "regularizer":
                 points = _scan(setting)
                 yield regularizer.regularizer(setting, points)

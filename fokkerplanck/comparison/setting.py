@@ -84,7 +84,7 @@ class Setting:
             self.progress(fraction)
 
     def require_plain(self, what: str) -> None:
-        """NotValidHere for momentum, or a loss without a formula: the levels have no theory of them."""
+        """NotValidHere for momentum, or a loss without a formula: there are no levels to compare."""
         check_plain(self.sgd, what)
 
     def require_noise(self, consequence: str) -> None:

@@ -166,6 +166,10 @@ def _bracket(case: Case) -> Verdict:
             "invalid", "theory", text=o.status if not o.ok else "there is no local threshold to compare with"
         )
     low, high = min(finite) - o.disc, max(finite) + o.disc
+    open_above = any(t.lr_mean_square.ok and np.isnan(t.lr_almost_sure.value) for _, t in case.local)
+    if o.value >= low and open_above:
+        above = "not below the mean-square threshold; that of almost every run is not known"
+        return Verdict("not compared", "theory", text=above)
     if low <= o.value <= high:
         return Verdict(
             "agrees", "theory", 0.0, o.disc, "lies between the local thresholds: chains leave the sharp part"
@@ -200,16 +204,21 @@ def _sentences(cases: list[Case], valley: bool) -> tuple[str, ...]:
         if np.isinf(q.value):
             said.append(f"No noise is too strong{where}: the bound is infinite {_because(q)}")
         elif q.ok:
-            almost = t.noise_scale.almost_sure.value
-            said.append(
-                f"At {name}{where}: deterministic {t.lr_deterministic.value:.3g}, mean square "
-                f"{t.lr_mean_square.value:.3g}, almost sure {t.lr_almost_sure.value:.3g}; the SDE alone "
-                f"would allow {t.sde_mean_square.value:.3g}. At lr {case.sgd.lr:g} the noise may grow "
-                f"{q.value:.3g}-fold (mean square), {almost:.3g}-fold (almost sure)."
-            )
+            said.append(_multiplying(f"At {name}{where}", t, case.sgd.lr))
         elif not q.ok:
             said.append(f"At {name}{where}: {q.status}.")
     return tuple(said)
+
+
+def _multiplying(where: str, t: DivergenceThresholds, lr: float) -> str:
+    """The thresholds of noise that multiplies, those that are known."""
+    known = [(kind, getattr(t, attribute).value) for kind, attribute, _ in KINDS[:3]]
+    rates = ", ".join(f"{kind} {value:.3g}" for kind, value in known if not np.isnan(value))
+    sde = t.sde_mean_square.value
+    beyond = "" if np.isnan(sde) else f"; the SDE alone would allow {sde:.3g}"
+    scales = {"mean square": t.noise_scale.mean_square, "almost sure": t.noise_scale.almost_sure}
+    folds = ", ".join(f"{e.value:.3g}-fold ({kind})" for kind, e in scales.items() if not np.isnan(e.value))
+    return f"{where}: {rates}{beyond}. At lr {lr:g} the noise may grow {folds}."
 
 
 def _linear_theory(case: Case, valley: bool) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from fokkerplanck._kernels import descent
 from fokkerplanck.codegen import load_module, numpy_function, scalar_source
 from fokkerplanck.sampling import _template
 from fokkerplanck.sampling.emit import Kernel, fill
@@ -33,8 +34,6 @@ _ROOM = 2**20  # rows drawn at a time
 @lru_cache(maxsize=128)
 def compiled_kernel(program: CompiledProgram) -> Kernel:
     """A kernel that is called like that of a generated chain."""
-    from fokkerplanck._kernels import descent
-
     drawn = {"iid": descent.IID, "without-replacement": descent.WITHOUT_REPLACEMENT, "epoch": descent.EPOCH}
     level = sympy.S.One if program.level is None else program.level
     used = [(s, f"x{j}", j) for j, s in enumerate(program.state) if level.has(s)]
@@ -64,7 +63,7 @@ def compiled_kernel(program: CompiledProgram) -> Kernel:
     ) -> None:
         if table is not None:  # given: steps of no length, before and behind, have no row in it
             steps = np.clip(np.arange(offset, offset + len(lr)), 0, table.shape[1] - 1)
-            advance(x, time, lr, data, constants, table[:, steps], first_step)
+            advance(x, time, lr, data, constants, np.take(table, steps, axis=1), first_step)
             return
         block = max(1, _ROOM // (len(lr) * batch))
         for first in range(0, len(x), block):

@@ -8,7 +8,8 @@ from fokkerplanck.theory.inputs import check_formula, check_plain
 from fokkerplanck.theory.modified import modified_equation
 from fokkerplanck.theory.momentum import buffer_symbols, momentum_equation
 from fokkerplanck.theory.passage import OVERSHOOT
-from fokkerplanck.theory.stability import DivergenceThresholds, divergence_thresholds
+from fokkerplanck.theory.stability import DivergenceThresholds
+from fokkerplanck.theory.thresholds import divergence_thresholds
 
 __all__ = [
     "ESCAPE_LAWS",

@@ -23,13 +23,13 @@ class Algorithm(Protocol):
     def sampling(self) -> str: ...
 
 
-def settings(sgd: Algorithm) -> tuple[Loss, float, int, str]:
-    """(loss, learning rate, batch, sampling); a rate that changes, or momentum, is refused."""
+def settings(sgd: Algorithm, momentum: bool = False) -> tuple[Loss, float, int, str]:
+    """(loss, learning rate, batch, sampling); refuses a changing rate, and momentum unless it is taken."""
     if not isinstance(getattr(sgd, "loss", None), Loss | CompiledLoss):
         raise ValueError(
             f"sgd: got {type(sgd).__name__}; expected an SGD, as in SGD(loss, lr=0.01, batch=10)"
         )
-    check_plain(sgd, "this theory")
+    (check_formula if momentum else check_plain)(sgd, "this theory")
     schedule = sgd.lr if isinstance(sgd.lr, Schedule) else Schedule(sgd.lr)
     return sgd.loss, schedule.constant, int(sgd.batch), sgd.sampling
 

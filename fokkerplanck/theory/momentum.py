@@ -1,28 +1,4 @@
-r"""The SDE of SGD with momentum, in :math:`\theta` and the buffer b.
-
-A step is :math:`b' = \mu b + g`, :math:`\theta' = \theta - \eta b'` (heavy ball) or
-:math:`\theta' = \theta - \eta(g + \mu b')` (Nesterov), with g of mean :math:`\nabla L` and covariance
-:math:`\Sigma`. Time is that of all SDEs of a chain, :math:`\eta` a step.
-
-The scaling under which this becomes an SDE is :math:`h = \sqrt\eta \to 0` at fixed friction
-:math:`\gamma = (1-\mu)/h`, with the velocity :math:`V = -h b` of order 1 and h the time of a step: an
-underdamped Langevin equation. Matching the moments of one step in :math:`(\theta, V)`, with
-:math:`\epsilon = 1 - \mu` and c = 1/2 for the heavy ball, 3/2 for Nesterov, gives
-
-order 1: :math:`d\theta = -b\,dt`,
-:math:`\eta\,db = (\nabla L - \epsilon b)\,dt + \sqrt{\eta\Sigma}\,dW`;
-
-order 2: with :math:`dG = \nabla L\,dt + \sqrt{\eta\Sigma}\,dW`,
-:math:`d\theta = -(1 - c\epsilon)\,b\,dt - c\,dG`,
-:math:`\eta\,db = (1 + \tfrac\epsilon2)(dG - \epsilon b\,dt) + \tfrac\eta2 Hb\,dt`, and :math:`\Sigma` taken
-half a step back, at :math:`\theta + \tfrac\eta2 b`.
-
-At order p the mean of a step is wrong by terms :math:`h^{p+1}` and its covariance, itself
-:math:`h^2\Sigma`, by :math:`h^{p+2}\Sigma`, so that laws are wrong by :math:`h^p` relative to themselves.
-Beyond that scaling, at fixed :math:`\mu`, the law of :math:`\theta` (not that of b) is still right to
-relative order :math:`\eta`: once b has settled, both orders are
-:math:`d\theta = -dG/\epsilon`.
-"""
+"""The SDE of SGD with momentum, in the point and the buffer."""
 
 from __future__ import annotations
 
@@ -51,10 +27,31 @@ def buffer_symbols(loss: Loss) -> tuple[Any, ...]:
 def momentum_equation(
     loss: Loss, buffer: Sequence[Any], sampling: str = "iid", order: int = 1, nesterov: bool = False
 ) -> tuple[Any, Any]:
-    r"""Ito drift (2d, 1) and diffusion D (2d, 2d) of SGD with momentum, in (variables, buffer).
+    r"""Ito drift (2d, 1) and diffusion D (2d, 2d) of SGD with momentum, in :math:`\theta` and the buffer b.
 
-    In ``LEARNING_RATE``, ``BATCH`` and ``MOMENTUM``; for equation, time, scaling and orders see the head of
-    this module. At order 1 both kinds of momentum have the same SDE.
+    A step is :math:`b' = \mu b + g`, :math:`\theta' = \theta - \eta b'` (heavy ball) or
+    :math:`\theta' = \theta - \eta(g + \mu b')` (Nesterov), with g of mean :math:`\nabla L` and covariance
+    :math:`\Sigma`. Time is that of every SDE of a chain, :math:`\eta` a step.
+
+    The scaling under which this becomes an SDE is :math:`h = \sqrt\eta \to 0` at fixed friction
+    :math:`(1-\mu)/h`, with the velocity :math:`V = -h b` of order 1 and h the time of a step: an underdamped
+    Langevin equation. Matching the moments of one step in :math:`(\theta, V)`, with
+    :math:`\epsilon = 1 - \mu`, :math:`dG = \nabla L\,dt + \sqrt{\eta\Sigma}\,dW`, and c = 1/2 for the heavy
+    ball, 3/2 for Nesterov, gives at order 1, for both,
+
+    .. math:: d\theta = -b\,dt, \qquad \eta\,db = dG - \epsilon b\,dt,
+
+    and at order 2, with :math:`\Sigma` taken half a step back, at :math:`\theta + \tfrac\eta2 b`,
+
+    .. math:: d\theta = -(1 - c\epsilon)\,b\,dt - c\,dG, \qquad
+              \eta\,db = (1 + \tfrac\epsilon2)(dG - \epsilon b\,dt) + \tfrac\eta2 Hb\,dt.
+
+    At order p the mean of a step is wrong by terms :math:`h^{p+1}` and its covariance, itself
+    :math:`h^2\Sigma`, by :math:`h^{p+2}\Sigma`, so that laws are wrong by :math:`h^p` relative to themselves.
+    Beyond that scaling, at fixed :math:`\mu`, the law of :math:`\theta` (not that of b) is still right to
+    relative order :math:`\eta`: once b has settled, both orders are :math:`d\theta = -dG/\epsilon`.
+
+    The result is in ``LEARNING_RATE``, ``BATCH`` and ``MOMENTUM``.
 
     Parameters
     ----------

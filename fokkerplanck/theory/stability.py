@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -15,8 +14,7 @@ from fokkerplanck.estimate import Estimate
 from fokkerplanck.loss import Loss
 from fokkerplanck.theory import mean_square
 from fokkerplanck.theory.almost_sure import Crossing, TopExponent
-from fokkerplanck.theory.inputs import Algorithm, settings
-from fokkerplanck.theory.linear import Linearisation, coordinates, linearise
+from fokkerplanck.theory.linear import Linearisation, linearise
 from fokkerplanck.theory.tails import kesten_exponent
 
 Array = NDArray[np.float64]
@@ -32,52 +30,9 @@ class Thresholds(NamedTuple):
     almost_sure: Estimate
 
 
-def divergence_thresholds(sgd: Algorithm, at: Mapping[str, Any], seed: int = 0) -> DivergenceThresholds:
-    r"""Stability thresholds of the chain linearised at a point, on the range of the mean Hessian.
-
-    With batch Hessians :math:`H_B`: the mean is stable for :math:`\eta\lambda_{max} < 2`; the mean square
-    while the spectral radius of :math:`X \mapsto E[(1-\eta H_B) X (1-\eta H_B)]` is below 1, that is
-    :math:`\eta < 2/\lambda_{max}(C^{-1}D)`, :math:`C = (H\otimes 1 + 1\otimes H)/2`,
-    :math:`D = E[H_B\otimes H_B]`; almost every path while the top Lyapunov exponent of the product of
-    :math:`1-\eta H_B` is negative.
-
-    Parameters
-    ----------
-    sgd : SGD
-    at : mapping of variable to number
-        The point; numbers may be formulas in the constants, such as ``"pi"``.
-    seed : int
-        For the parts that need random products (several curved directions, laws without closed form).
-
-    Raises
-    ------
-    ValueError
-        A variable missing or unknown in `at`, a learning rate that changes, or ``sampling="epoch"``.
-
-    References
-    ----------
-    Mulayoff, Michaeli, "Exact mean square linear stability analysis for SGD" (2024); Kesten (1973).
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> from fokkerplanck.loss import Loss, Normal
-    >>> loss = Loss("(1 + e)*y**2/2", ("y",), {"e": Normal(0, 0.5)})
-    >>> t = divergence_thresholds(SimpleNamespace(loss=loss, lr=0.1, batch=1, sampling="iid"), at={"y": 0})
-    >>> round(t.lr_mean_square.value, 9), round(t.lr_almost_sure.value, 3)
-    (1.6, 2.262)
-    """
-    loss, lr, batch, sampling = settings(sgd)
-    if sampling == "epoch":
-        raise ValueError(
-            'sampling: steps of one "epoch" are correlated; use "iid" or "without-replacement" here'
-        )
-    return DivergenceThresholds(loss, lr, batch, sampling, coordinates(loss, at), seed)
-
-
 @dataclass(frozen=True)
 class DivergenceThresholds:
-    """Thresholds at one point; see :func:`divergence_thresholds`. Each is computed when first asked for."""
+    """Thresholds at one point; see `divergence_thresholds`. Each is computed when first asked for."""
 
     loss: Loss
     lr: float
