@@ -305,8 +305,8 @@ def test_noise_that_is_switched_off_leaves_a_constant_tensor() -> None:
     assert SCHEMES["leimkuhler-matthews"].refusal(sde.path_program())
     run = sde.simulate(10, 0.1, (0, 0), rng=0, scheme="leimkuhler-matthews")
     assert not run.diverged.any()
+    noisy = fp.load(TEMPLATE, s=0.5).sgd.sde()
     with pytest.raises(ValueError, match="needs a constant diffusion tensor"):
-        noisy = fp.load(TEMPLATE, s=0.5).sgd.sde()
         noisy.simulate(10, 0.1, (0, 0), rng=0, scheme="leimkuhler-matthews")
 
 
