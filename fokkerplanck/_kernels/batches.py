@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck._kernels._jit import inline
+from fokkerplanck._kernels._jit import lane
 from fokkerplanck._kernels.philox import HALF, MASK
 from fokkerplanck._kernels.random import INDEX, SHUFFLE, below, words
 
@@ -17,7 +17,7 @@ Cube = NDArray[np.int64]
 LONGEST = 256  # batch from which a list for each particle is quicker than following swaps
 
 
-@inline
+@lane
 def four(
     base: int,
     count: int,
@@ -42,7 +42,7 @@ def four(
         out[j + 3] = below(d, n - shrink * (j + 3), seed, particle, step, tag + 3)
 
 
-@inline
+@lane
 def independent(rows: Indices, n: int, seed: np.uint64, particle: int, step: int) -> None:
     """Independent rows of n, with replacement."""
     batch = rows.shape[0]
@@ -50,7 +50,7 @@ def independent(rows: Indices, n: int, seed: np.uint64, particle: int, step: int
         four(INDEX, batch, n, 0, seed, particle, step, block, rows)
 
 
-@inline
+@lane
 def distinct(
     rows: Indices, order: Indices, swaps: Indices, seed: np.uint64, particle: int, step: int
 ) -> None:
@@ -67,7 +67,7 @@ def distinct(
         order[j], order[other] = order[other], order[j]
 
 
-@inline
+@lane
 def shuffle(order: Indices, swaps: Indices, seed: np.uint64, particle: int, epoch: int) -> None:
     """Order of one epoch, the same wherever a run starts: Fisher-Yates from the identity."""
     n = order.shape[0]
@@ -80,7 +80,7 @@ def shuffle(order: Indices, swaps: Indices, seed: np.uint64, particle: int, epoc
         order[j], order[other] = order[other], order[j]
 
 
-@inline
+@lane
 def _numbers(rows: Matrix, base: int, n: int, shrink: int, ids: Indices, seed: np.uint64, step: int) -> None:
     """Draw ``rows[j]`` (lanes,) from 0..n-1 - shrink*j for all j: `four` for many particles at once."""
     batch, lanes = rows.shape
@@ -100,13 +100,13 @@ def _numbers(rows: Matrix, base: int, n: int, shrink: int, ids: Indices, seed: n
                     rows[j, i] = below(word[q, i], n - shrink * j, seed, ids[i], step, base + j)
 
 
-@inline
+@lane
 def independent_rows(rows: Matrix, n: int, ids: Indices, seed: np.uint64, step: int) -> None:
     """`independent` for many particles: rows (batch, lanes)."""
     _numbers(rows, INDEX, n, 0, ids, seed, step)
 
 
-@inline
+@lane
 def distinct_rows(rows: Matrix, n: int, ids: Indices, seed: np.uint64, step: int) -> None:
     """`distinct` for many particles: rows (batch, lanes).
 
@@ -128,7 +128,7 @@ def distinct_rows(rows: Matrix, n: int, ids: Indices, seed: np.uint64, step: int
                 rows[j, i] = p if rows[j, i] == other[p, i] else rows[j, i]
 
 
-@inline
+@lane
 def _distinct_one_by_one(rows: Matrix, n: int, ids: Indices, seed: np.uint64, step: int) -> None:
     batch, lanes = rows.shape
     order, swaps, found = np.arange(n), np.empty(batch, np.int64), np.empty(batch, np.int64)
@@ -137,7 +137,7 @@ def _distinct_one_by_one(rows: Matrix, n: int, ids: Indices, seed: np.uint64, st
         rows[:, i] = found
 
 
-@inline
+@lane
 def epoch_rows(rows: Matrix, order: Matrix, epoch: int, ids: Indices, seed: np.uint64, step: int) -> int:
     """Rows (batch, lanes) of the step from the order of its epoch, (lanes, n), renewed where one begins."""
     batch, lanes = rows.shape
@@ -154,7 +154,7 @@ def epoch_rows(rows: Matrix, order: Matrix, epoch: int, ids: Indices, seed: np.u
     return now
 
 
-@inline
+@lane
 def given_rows(rows: Matrix, table: Cube, first: int, count: int, step: int) -> None:
     """Rows (batch, lanes) of a step from a table (particles or 1, steps, batch), its ends held."""
     batch, lanes = rows.shape
@@ -165,7 +165,7 @@ def given_rows(rows: Matrix, table: Cube, first: int, count: int, step: int) -> 
             rows[b, i] = table[owner, at, b]
 
 
-@inline
+@lane
 def column_means(out: Array, rows: Matrix, data: Array, column: int) -> None:
     """Mean of a column over the rows of each particle's batch, (lanes,)."""
     batch, lanes = rows.shape

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from fokkerplanck._kernels._jit import inline, lane
+from fokkerplanck._kernels._jit import lane
 from fokkerplanck._kernels.random import CROSSING, normals, uniforms
 
 _NEVER = 40.0  # exp(-40) is below the resolution of a uniform number
@@ -18,7 +18,7 @@ def may_cross(before: float, after: float, spread: float) -> bool:
     return (after <= 0.0) | (before * after < _NEVER * spread) | (after != after)
 
 
-@inline
+@lane
 def crosses(before: float, after: float, spread: float, seed: np.uint64, particle: int, step: int) -> bool:
     """Whether the level, positive at the step's start, has touched zero within the step.
 
@@ -34,7 +34,7 @@ def crosses(before: float, after: float, spread: float, seed: np.uint64, particl
     return bool(u < math.exp(-product / spread))
 
 
-@inline
+@lane
 def crossing_fraction(
     before: float, after: float, spread: float, seed: np.uint64, particle: int, step: int
 ) -> float:

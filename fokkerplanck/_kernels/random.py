@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck._kernels._jit import inline, lane
+from fokkerplanck._kernels._jit import lane
 from fokkerplanck._kernels.gauss import normals_of
 from fokkerplanck._kernels.philox import HALF, MASK, Words, philox
 
@@ -110,7 +110,7 @@ def rademacher_mean(seed: np.uint64, particle: int, step: int, draw: int, batch:
     return (2.0 * ones - batch) / batch
 
 
-@inline
+@lane
 def rademacher_means(out: Array, ids: Indices, seed: np.uint64, step: int, draw: int, batch: int) -> None:
     """`rademacher_mean` of many particles (lanes,): the loop over them is the inner one."""
     out[:] = 0.0
@@ -131,7 +131,7 @@ def uniform_mean(seed: np.uint64, particle: int, step: int, draw: int, batch: in
     return total / batch
 
 
-@inline
+@lane
 def uniform_means(out: Array, ids: Indices, seed: np.uint64, step: int, draw: int, batch: int) -> None:
     """`uniform_mean` of many particles (lanes,)."""
     out[:] = 0.0

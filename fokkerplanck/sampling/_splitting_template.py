@@ -21,7 +21,7 @@ def look($state, table, axes, $constants):
 # the state stays what the lanes say, so that a way repeated is the same to the last bit.
 CROSSING = """
 
-@inline
+@lane
 def leaves($state, h, root, stop, table, axes, $constants, seed, particle, step):
     time = math.inf
     moment = step

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from fokkerplanck._kernels import batches, elementary
-from fokkerplanck._kernels._jit import inline, lane, serial
+from fokkerplanck._kernels._jit import lane, serial
 from fokkerplanck._kernels.crossing import crosses, crossing_fraction, may_cross
 from fokkerplanck._kernels.lanes import lanes_of
 from fokkerplanck._kernels.random import (
@@ -71,7 +71,7 @@ def run(x, coarse, particles, dt, rates, constants, seed, first_step):
 # steps is taken as if nothing happened; the few lanes in which the edge may have been crossed take it again.
 PATH_PASSAGE = """
 
-@inline
+@lane
 def again($state, h, root, last, $constants, seed, particle, step):
     time = math.inf
     moment = step * $merge
