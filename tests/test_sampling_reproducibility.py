@@ -79,10 +79,14 @@ chain_walk(leaving, x + y, 0.01, 2, np.ones(1), 0)(np.zeros((1, 2)), np.arange(1
 for kernel in (chain_kernel(program), chain_excursions(leaving, x + y, False)):
     stats = kernel.run.stats
     print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
+from fokkerplanck.sampling import PathProgram, first_passage_paths
+ou = PathProgram((x,), (-x,), sympy.eye(1), level=1 - x)
+times = first_passage_paths(ou, np.zeros((2000, 1)), 0.01, 2000, [], seed=3, merge=2).times
+print(times.tobytes().hex())
 """
 
 
-def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
+def test_a_second_process_compiles_nothing_and_has_the_same_bits(tmp_path: Path) -> None:
     outputs = []
     for hash_seed in ("1", "2"):  # no order of a set may reach the source
         environment = os.environ | {"FOKKERPLANCK_CACHE": str(tmp_path), "PYTHONHASHSEED": hash_seed}
@@ -92,4 +96,5 @@ def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
     assert outputs[0][0] == outputs[1][0]
     assert outputs[0][1:3] == ["0 1"] * 2
     assert outputs[1][1:3] == ["1 0"] * 2
-    assert len(list((tmp_path / "programs").glob("*.py"))) == 2
+    assert outputs[0][3] == outputs[1][3]
+    assert len(list((tmp_path / "programs").glob("*.py"))) == 3

@@ -1,7 +1,7 @@
 """The only place with Numba options, each with its reason.
 
 ``inline``    small helpers; cached like the rest, or every new program would compile them once more
-``lane``      helpers of kernels of particles, always part of the loop that calls them: a loop with a call stays
+``lane``      helpers of kernels of particles, always part of the loop that calls them: one with a call stays
               scalar. And of a helper that stands by itself there are several copies, in its own library and
               in those of its callers, that differ in the last bit; which one is taken depends on the cache
 ``exact``     the same, where the order of the arithmetic is what makes the result accurate
