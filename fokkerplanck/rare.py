@@ -30,6 +30,8 @@ FEWEST = 20  # walkers of a repeat
 # Steps to the local time scale. A step of order 1 or 2 changes ln T by about Q hl/2 or Q (hl/2)^2, with Q the
 # barrier over the noise: 5 and 1 % at Q = 20.
 SHORT = {1: 0.005, 2: 0.05}
+TRIALS, PILOTS = 20, 128  # of a step, and their walkers
+TRIAL_PARTICLES = 2**40  # numbers that no walker has
 
 
 def of_chain(
@@ -56,14 +58,10 @@ def of_paths(
     each, program, seed = _share(n, repeats), sde.path_program(region), seed_of(rng)
     ranking = _score(score, sde.names, tuple(sde.constants))
     walk = path_walk(program, ranking, 1.0 if dt is None else dt, sde.parameter_values, seed)
-    if dt is None:
-        speed = float(stepping.speed(sde, start).max())
-        step = SHORT[walk.order] / speed if speed > 0 else sde.step_length(start, 1.0)
-        if sde.schedule is not None:
-            step = min(step, sde.schedule.constant / stepping.SUBSTEPS)
-        walk = walk.with_step(step)
     if walk.outside(start)[0]:
         return Estimate(0.0, unit="time", method="SDE paths, splitting")
+    if dt is None:
+        walk = _settled(sde, walk, start, seed)
     fine, spread = _estimate(walk, start[0], each, repeats, seed, "SDE paths", "time")
     if not np.isfinite(fine.value):
         return fine
@@ -81,6 +79,38 @@ def of_paths(
     value, error = fine.value * np.exp(change), float(np.hypot(2 * spread, other))
     facts = _interval(value, error, repeats, "time")
     return fine.with_(value=value, stat=value * error, disc=disc, assumptions=facts, status=status)
+
+
+def _settled(sde: SDE, walk: Walk, start: Array, seed: int) -> Walk:
+    """The walk with a step that resolves the drift near the attractor and on the way out.
+
+    The start alone says nothing: -x**3 has no slope at 0, and is steep at the edge.
+    """
+    longest = np.inf if sde.schedule is None else sde.schedule.constant / stepping.SUBSTEPS
+
+    def resolving(points: Array, otherwise: float) -> float:
+        speed = float(np.median(stepping.speed(sde, points))) if len(points) else np.inf
+        return min(SHORT[walk.order] / speed, longest) if speed > 0 else otherwise
+
+    step = resolving(start, min(1.0, longest))
+    points = np.repeat(start, stepping.SAMPLE, axis=0)
+    particles = TRIAL_PARTICLES + np.arange(stepping.SAMPLE)
+    for _ in range(TRIALS):
+        run = walk.with_step(step)(points, particles, round(4 / SHORT[walk.order]))
+        wanted = resolving(run.x[run.are(0.0)], step)
+        if 0.7 * step <= wanted <= 1.5 * step:
+            break
+        step *= min(max(wanted / step, 0.1), 10.0)  # at too long a step the states lie too far out
+    for _ in range(TRIALS):
+        try:
+            trial = escapes(walk.with_step(step), start[0], FEWEST, 5, seed, PILOTS, TRIAL_PARTICLES)
+        except Outcome:
+            break  # the run in earnest will tell
+        wanted = resolving(trial.branches.reached.reshape(-1, len(start[0])), step)
+        if wanted >= 0.7 * step:
+            break
+        step = wanted
+    return walk.with_step(step)
 
 
 def _estimate(

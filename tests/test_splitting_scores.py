@@ -15,6 +15,7 @@ from fokkerplanck.rare import _score
 from fokkerplanck.results import Field
 from fokkerplanck.sampling import ChainProgram, loops
 from fokkerplanck.sampling.excursions import Table, chain_walk
+from fokkerplanck.theory.passage import mean_passage_time
 from tests.programs import DATA, ROWS
 
 FAR = 4.4
@@ -96,3 +97,16 @@ def test_outcomes_that_are_no_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     other = well(5, edge=2.2).escape(REGION, (-1,), rng=0)
     assert "they stay somewhere else in the region, such as another well" in other.status
     assert well(15).escape(REGION, (1.2,), rng=0).value == 0.0
+
+
+def test_the_step_is_found_where_the_start_has_no_slope() -> None:
+    """A quartic well, flat at the start and steep at the edge, at a barrier of 15 times the noise."""
+    D = 1.2**4 / 4 / 15
+    sde = fp.SDE(variables=("x",), drift=["-x**3"], diffusion="D", constants={"D": D})
+    exact = mean_passage_time(
+        lambda x: (-(x**3), np.full_like(x, D)), 0.0, -1.2, 1.2, absorbing=(True, True)
+    ).value
+    found = sde.escape("abs(x) < 1.2", (0,), n=8000, rng=3)
+    assert found.ok
+    assert found.error < 0.15 * exact
+    assert abs(found.value - exact) < FAR * found.stat + found.disc

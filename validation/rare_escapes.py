@@ -51,7 +51,7 @@ def quadrature(barrier: float) -> float:
 
 
 def _chain(barrier: int, walkers: int) -> Claim:
-    grid = fp.Grid(x=(-2.2, 1.6, 600))
+    grid = fp.Grid(x=(-2.2, 1.6, 400))
     exact = chain(barrier).transition(grid).exit_time(REGION).at(x=START)
 
     def test() -> Finding:

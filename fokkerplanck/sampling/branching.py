@@ -31,11 +31,15 @@ class Streams:
 
 @dataclass(frozen=True)
 class Split:
-    """What each of R independent repeats found (R,): chance to leave, mean steps, and rounds of branching."""
+    """What each of R independent repeats found (R,): chance to leave, mean steps, and rounds of branching.
+
+    ``reached`` (R, N, d): where the last branches began, which is far out.
+    """
 
     chance: Array
     steps: Array
     rounds: int
+    reached: Array
 
 
 @dataclass
@@ -93,7 +97,7 @@ def split(
         killed &= (weight > 0.0)[:, None]
         _branch(walk, tree, killed, bar, low, limit, streams, choose)
     left = np.isinf(tree.best).mean(axis=1)
-    return Split(weight * left, steps + weight * tree.steps.mean(axis=1), rounds)
+    return Split(weight * left, steps + weight * tree.steps.mean(axis=1), rounds, tree.x)
 
 
 def doomed(best: Array, least: int) -> tuple[Array, NDArray[np.bool_], Array]:

@@ -107,14 +107,16 @@ def _distance(a: Array, b: Array) -> float:
     return float(np.abs(next(shares) - next(shares)).max())
 
 
-def escapes(walk: Walk, x0: Array, n: int, repeats: int, seed: int, pilots: int = PILOTS) -> Escapes:
+def escapes(
+    walk: Walk, x0: Array, n: int, repeats: int, seed: int, pilots: int = PILOTS, first_particle: int = 0
+) -> Escapes:
     """Mean time to leave from x0 (d,), by `repeats` independent repeats of n walkers each.
 
     Walkers run from x0 until their law has settled and they are near the attractor, then round a few loops;
     those that leave on the way start again where their loop began. From where the last loop climbs out of
     the neighbourhood of the attractor, excursions split.
     """
-    streams, choose = Streams(), np.random.default_rng([seed, 1])
+    streams, choose = Streams(first_particle), np.random.default_rng([seed, 1])
     around = surroundings(walk, x0, streams, pilots)
     limit, count = PATIENCE * around.settling, repeats * n
 
