@@ -35,7 +35,7 @@ NOISES = {
     "shift": "lam/2*(y - xi)**2 - lam*xi**2/2",
 }
 LR, SIGMA, X0 = 0.3, 0.05, 2.0
-STEPS = np.array([4000, 8000, 12000, 16000])
+STEPS = np.array([4000.0, 8000.0, 12000.0, 16000.0])
 SHIFT_CASE = (1.03519, 0.70281, 0.50885, 0.37863)  # mean x of the shift case by its closure
 FALSE_ALARM = 1e-3
 
@@ -72,10 +72,10 @@ def chain(noise: str, sigma: float) -> fp.SGD:
     return fp.SGD(loss, lr=LR, batch=1)
 
 
-def reached(law: EffectiveLoss) -> Array:
+def reached(law: EffectiveLoss, steps: Array = STEPS) -> Array:
     """x after the given steps when it follows the slow drift."""
     path = solve_ivp(
-        lambda _, x: LR * law.evaluate("drift", x), (0, STEPS[-1]), [X0], t_eval=STEPS, rtol=1e-10, atol=1e-12
+        lambda _, x: LR * law.evaluate("drift", x), (0, steps[-1]), [X0], t_eval=steps, rtol=1e-10, atol=1e-12
     )
     return np.asarray(path.y[0])
 
@@ -126,9 +126,11 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
     for ax, noise in zip(figure.subplots(1, 3, sharey=True), NOISES, strict=True):
         law = fp.effective_loss(chain(noise, SIGMA), slow="x")
         m = measured(noise, n, seed(SEED))
-        steps, along = np.r_[0, STEPS] / 1000, (law, law.small_lr)
-        ax.plot(steps, np.r_[X0, reached(along[0])], color=COLOURS["theory"], label="closure at this lr")
-        ax.plot(steps, np.r_[X0, reached(along[1])], "--", color=COLOURS["density"], label="small-lr law")
+        steps = np.linspace(0.0, STEPS[-1], 101)
+        style = {"color": COLOURS["theory"], "label": "closure at this lr"}
+        ax.plot(steps / 1000, reached(law, steps), "-", **style)
+        style = {"color": COLOURS["density"], "label": "small-lr law"}
+        ax.plot(steps / 1000, reached(law.small_lr, steps), "--", **style)
         ax.errorbar(
             STEPS / 1000,
             m.limit,
@@ -173,8 +175,8 @@ def _one(noise: str, n: int) -> Claim:
         good = bool((off <= allowed).all())
         worst = int(np.argmax(off / allowed))
         text = (
-            f"off by {off[worst]:.1e} at step {STEPS[worst]}, allowed {allowed[worst]:.1e}, once the bias of "
-            f"the adiabatic picture, {m.bias[worst]:+.1e}, is taken out"
+            f"off by {off[worst]:.1e} at step {STEPS[worst]:g}, allowed {allowed[worst]:.1e}, once the bias "
+            f"of the adiabatic picture, {m.bias[worst]:+.1e}, is taken out"
         )
         numbers = tuple(
             fp.Estimate(v, stat=e, disc=abs(b)) for v, e, b in zip(m.mean, error, m.bias, strict=True)
