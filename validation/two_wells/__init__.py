@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 TITLE = "Escape and the batch size"
 SOURCE = (
     "X. Dai, Y. Zhu, Towards theoretical understanding of large batch training in stochastic gradient "
-    "descent (2018): claims of the abstract; T. Mori, L. Ziyin, K. Liu, M. Ueda, Power-law escape rate of SGD (2022)"
+    "descent (2018): claims of the abstract; T. Mori, L. Ziyin, K. Liu, M. Ueda, Power-law escape rate of "
+    "SGD (2022)"
 )
 DEPARTURES = (
     "The full texts were not at hand; the formulas are derived here, the claims are those of the abstracts.",

@@ -24,7 +24,7 @@ from validation.two_wells.escape import BATCH
 from validation.two_wells.system import FLAT, SHARP, Size, wells
 
 Array = NDArray[np.float64]
-BATCHES = (4, 8, 16, 32, 64)
+BATCHES = (4, 8, 16, 32, 48)  # beyond, the rates over the barrier drown in rounding errors of the operator
 TILT = -0.05  # the sharp minimum is deeper by .1
 
 
@@ -39,7 +39,10 @@ def claims(size: Size) -> Iterator[Claim]:
 def chain_share(batch: int, tilt: float = 0.0) -> float:
     """Share of the flat minimum in the chain's stationary law, without sampling."""
     w = wells(batch, tilt)
-    return w.chain_law.probability(f"x < {w.barrier!r}").value
+    share = w.chain_law.probability(f"x < {w.barrier!r}")
+    if not share.ok or share.disc > 1e-3:
+        raise ValueError(f"the operator does not resolve batch {batch}: {share}")
+    return share.value
 
 
 def _equal_depth() -> Claim:
