@@ -1,39 +1,50 @@
-"""``python -m validation [NAME ...] [-o FOLDER] [--quick]``: code 1 if a claim fails, 2 for a mistake."""
+"""``python -m validation [NAME ...] [-o FOLDER] [--quick] [--seed N]``.
+
+Exit code 1 if a prediction of this project fails, 2 for a mistake or a missing package, 130 if interrupted.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
 from fokkerplanck.formula import nearest
 from fokkerplanck.reporting.files import writable_folder
-from validation import closures, flat_valley, rare_escapes, record, thresholds
-from validation.claim import FAILED, Claim
+from validation import closures, flat_valley, rare_escapes, record, seeds, thresholds, two_wells
+from validation.claim import FAILED, NOT_RUN, missing
+from validation.page import HEAD
+from validation.run import Subject, run
 
-Claims = Callable[[bool], Iterator[Claim]]
-SUBJECTS: Mapping[str, tuple[str, Claims]] = {
-    "flat_valley": (flat_valley.TITLE, flat_valley.claims),
-    "closures": (closures.TITLE, closures.claims),
-    "thresholds": (thresholds.TITLE, thresholds.claims),
-    "rare_escapes": (rare_escapes.TITLE, rare_escapes.claims),
+SUBJECTS: Mapping[str, Subject] = {
+    "flat_valley": flat_valley,
+    "closures": closures,
+    "thresholds": thresholds,
+    "rare_escapes": rare_escapes,
+    "two_wells": two_wells,
 }
-STYLES = {"confirmed": "green", "failed": "bold red", "no power": "yellow"}
+STYLES = {"confirmed": "green", "failed": "bold red"}  # all others yellow
 WIDTH = 120
 
 
-def main(
-    arguments: Sequence[str] | None = None, subjects: Mapping[str, tuple[str, Claims]] = SUBJECTS
-) -> int:
+def main(arguments: Sequence[str] | None = None, subjects: Mapping[str, Subject] = SUBJECTS) -> int:
     """Run the claims of the subjects named, or of all, and judge them."""
-    options = _parser(subjects).parse_args(arguments)
+    parser = _parser(subjects)
+    options = parser.parse_args(arguments)
     unknown = [n for n in options.names if n not in subjects]
     if unknown:
         hint = nearest(unknown[0], subjects) or "."
@@ -44,73 +55,89 @@ def main(
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    names = options.names or list(subjects)
-    result: dict[str, Any] = {
-        "status": "partial",
-        "provenance": record.provenance(options.quick, names),
-        "subjects": [],
-    }
+    if options.seed < 0:
+        parser.error(f"--seed is {options.seed}: give a whole number from 0 on")
+    chosen = {n: subjects[n] for n in options.names or subjects}
+    seeds.shift(options.seed)
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    for name in names:
-        title, claims = subjects[name]
-        done = list(_run(claims(options.quick), title))
-        result["subjects"].append({"name": name, "title": title, "claims": done})
-        console.print(_table(title, done))
-        if name == names[-1]:
-            result["status"] = "complete"
-        if folder is not None:
-            record.save(folder, result)
+    result, said = record.begin(folder, record.provenance(options.quick, options.seed, list(chosen)))
+    if said:
+        console.print(said)
+    try:
+        with _bar(console) as bar:
+            run(chosen, options.quick, result, folder, bar, lambda s: _show(console, s))
+    except KeyboardInterrupt:
+        kept = (
+            f"What is done is in {folder}; the same call goes on." if folder else "Nothing was kept: no -o."
+        )
+        print(f"\nInterrupted. {kept}", file=sys.stderr)
+        return 130
+    except ModuleNotFoundError as error:
+        print(missing(error), file=sys.stderr)
+        return 2
     console.print(record.summary(result))
     if folder is not None:
-        console.print(f"Wrote {folder / 'validation.html'} and {folder / 'validation.json'}.")
-    failed = any(c["verdict"] == FAILED for s in result["subjects"] for c in s["claims"])
-    return 1 if failed else 0
+        console.print(f"Wrote {folder / record.PAGE} and {folder / record.FILE}.")
+    verdicts = {c["verdict"] for s in result["subjects"] for c in s["claims"]}
+    return 1 if FAILED in verdicts else 2 if NOT_RUN in verdicts else 0
 
 
 def _parser(subjects: Mapping[str, Any]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m validation", description="Judge the claims of the theory."
+        prog="python -m validation", description="Judge the claims of the papers and of the theory."
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(subjects)}; all by default")
     parser.add_argument(
-        "-o", "--out", metavar="FOLDER", help="write validation.json and validation.html there"
+        "-o",
+        "--out",
+        metavar="FOLDER",
+        help="write validation.json, validation.html and the pictures there; a call that was stopped is "
+        "taken up again",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="fewer replicas: larger errors, in about a minute"
+        "--quick", action="store_true", help="fewer replicas: larger errors, in a few minutes"
     )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="shift all seeds (default 0)")
     return parser
 
 
-def _run(claims: Iterator[Claim], title: str) -> Iterator[dict[str, Any]]:
-    """Run one claim after the other; who watches a terminal sees which."""
-    watched = Console(stderr=True)
-    for claim in claims:
-        start = time.perf_counter()
-        with watched.status(f"{title}: {claim.id} ...") if watched.is_terminal else _Quiet():
-            finding = claim.run()
-        yield claim.to_dict(finding, time.perf_counter() - start)
+def _bar(console: Console) -> Progress:
+    """On a terminal only; the time left is from the mean over all claims so far."""
+    watched = console if console.is_terminal else Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left about"),
+        TimeRemainingColumn(),
+        console=watched,
+        transient=True,
+        disable=not watched.is_terminal,
+        speed_estimate_period=24 * 3600.0,
+    )
 
 
-class _Quiet:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-
-def _table(title: str, claims: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, header_style="dim", expand=True)
-    for name, ratio in zip(record.HEAD, (4, 3, 3, 3), strict=True):
+def _show(console: Console, subject: Mapping[str, Any]) -> None:
+    """The table of one subject, and what to know beside it."""
+    table = Table(
+        title=subject["title"], title_justify="left", box=SIMPLE_HEAD, header_style="dim", expand=True
+    )
+    for name, ratio in zip(HEAD, (4, 3, 3, 3), strict=True):
         table.add_column(name, ratio=ratio)
-    for c in claims:
+    for c in subject["claims"]:
         alarm = f"{c['false_alarm']:.1e}" if c["false_alarm"] else "none"
-        verdict = Text(c["verdict"], style=STYLES[c["verdict"]])
+        verdict = Text(c["verdict"], style=STYLES.get(c["verdict"], "yellow"))
         if c["reason"]:
             verdict.append(f"\n{c['reason']}", style="not bold dim")
         claim = Text(c["sentence"]).append(f"\n{c['criterion']} (false alarm {alarm})", style="dim")
         table.add_row(
             claim, c["predicted"], f"{c['measured']}\n[{c['seconds']:.0f} s]", verdict, end_section=True
         )
-    return table
+    console.print(table)
+    console.print(Text(f"  Source: {subject['source']}", style="dim"))
+    for departure in subject["departures"]:
+        console.print(Text(f"  Departure: {departure}", style="dim"))
 
 
 if __name__ == "__main__":

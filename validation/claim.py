@@ -10,6 +10,8 @@ from typing import Any
 from fokkerplanck import Estimate
 
 CONFIRMED, FAILED, NO_POWER = "confirmed", "failed", "no power"
+NOT_CONFIRMED = "not confirmed"  # a claim of the literature that is not seen here: shown, and no failure
+NOT_RUN = "not run"  # something it needs is not installed
 SIGMAS = 3.0
 TWO_SIDED = 2.7e-3  # false alarm of three standard errors, two-sided
 DETERMINISTIC = 0.0
@@ -61,6 +63,8 @@ class Claim:
             return self.test()
         except ValueError as error:
             return Finding("-", FAILED, f"could not be measured: {error}")
+        except ModuleNotFoundError as error:
+            return Finding("-", NOT_RUN, missing(error))
 
     def to_dict(self, finding: Finding, seconds: float) -> dict[str, Any]:
         """JSON-able record of claim and finding."""
@@ -77,6 +81,13 @@ class Claim:
             "numbers": [n.to_dict() for n in finding.numbers],
             "seconds": round(seconds, 2),
         }
+
+
+def missing(error: ModuleNotFoundError) -> str:
+    """What to install, if one of the extras brings it."""
+    if (error.name or "").split(".")[0] == "sklearn":
+        return "scikit-learn is not installed; the extra brings it: pip install 'fokkerplanck[digits]'"
+    return str(error)
 
 
 def judged(measured: Estimate, predicted: float, rival: float | None = None, bias: float = 0.0) -> Finding:
@@ -113,7 +124,7 @@ def exact(measured: float, predicted: float, allowed: float, digits: int = 7) ->
 def all_of(findings: dict[str, Finding]) -> Finding:
     """Several numbers under one claim: it fails if one does, and has power only if all have."""
     verdicts = [f.verdict for f in findings.values()]
-    worst = next((v for v in (FAILED, NO_POWER) if v in verdicts), CONFIRMED)
+    worst = next((v for v in (FAILED, NOT_CONFIRMED, NO_POWER) if v in verdicts), CONFIRMED)
     return Finding(
         "\n".join(f"{name}: {f.measured}" for name, f in findings.items()),
         worst,

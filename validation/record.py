@@ -1,91 +1,109 @@
-"""What a run leaves behind: one JSON file, and one page that needs nothing else."""
+"""What a run leaves behind, claim by claim: ``validation.json``, the pictures, and one page of it all."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from html import escape
+from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import fokkerplanck
+from fokkerplanck.reporting.figures import STYLE
 from fokkerplanck.reporting.files import write
-from validation.claim import CONFIRMED, FAILED, NO_POWER
+from validation import page
+from validation.claim import CONFIRMED, FAILED, NO_POWER, NOT_CONFIRMED, NOT_RUN
 
-STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 1150px; margin: 2rem auto; padding: 0 1rem }
-body { color: #1c1c1c }
-h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem } p.note { color: #666 }
-table { border-collapse: collapse; width: 100% }
-td, th { text-align: left; vertical-align: top; padding: .45rem .6rem; border-bottom: 1px solid #ddd }
-td small { color: #666; display: block } .confirmed { color: #1a7f37 }
-.failed { color: #b3261e; font-weight: bold } .no.power { color: #9a6700 }
-@media (prefers-color-scheme: dark) {
-body { background: #161616; color: #e4e4e4 } td, th { border-color: #333 } td small, p.note { color: #9a9a9a }
-.confirmed { color: #57c877 } .failed { color: #ff8a80 } .no.power { color: #e0b252 } }
-"""
-HEAD = ("claim", "predicted", "measured ± error", "verdict")
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FILE, PAGE = "validation.json", "validation.html"
+DPI = 110
+ROOT = Path(__file__).parents[1]
+PARTIAL, COMPLETE = "partial", "complete"
 
 
-def provenance(quick: bool, names: Sequence[str]) -> dict[str, Any]:
-    """Where the numbers come from."""
+def provenance(quick: bool, seed: int, names: Sequence[str]) -> dict[str, Any]:
+    """Where the numbers come from. But for the date, all of it decides them."""
     return {
         "fokkerplanck": fokkerplanck.__version__,
+        "code": code(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "machine": platform.machine(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": quick,
+        "seed": seed,
         "subjects": list(names),
     }
 
 
+@cache
+def code() -> str:
+    """Digest of package, models and claims: between two releases the version alone does not tell."""
+    digest = hashlib.sha256()
+    for folder in (Path(fokkerplanck.__file__).parent, ROOT / "models", ROOT / "validation"):
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".toml", ".csv")):
+            digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def begin(folder: Path | None, made: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The record to go on with, from the folder if it is of the same run, and a sentence if that matters."""
+    new: dict[str, Any] = {"status": PARTIAL, "provenance": made, "subjects": []}
+    if folder is None or not (folder / FILE).exists():
+        return new, ""
+    try:
+        old = json.loads((folder / FILE).read_text())
+        before, status = dict(old["provenance"]), old["status"]
+        done = sum(len(s["claims"]) for s in old["subjects"])
+    except (ValueError, KeyError, TypeError, OSError):
+        return new, f"{folder / FILE} is not a record of claims: starting anew."
+    other = [k for k in made if k != "date" and before.get(k) != made[k]]
+    if other:
+        was = ", ".join(f"{k} {before.get(k)!r}, now {made[k]!r}" for k in other)
+        return new, f"{folder / FILE} is of another run ({was}): starting anew."
+    if status == COMPLETE:
+        return new, f"{folder / FILE} is complete: starting anew."
+    return old, f"Going on with {folder / FILE}: {done} claims are done."
+
+
 def save(folder: Path, record: dict[str, Any]) -> None:
     """Write both files, each whole or not at all."""
-    write(folder / "validation.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
-    write(folder / "validation.html", page(record))
+    write(folder / FILE, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    write(folder / PAGE, page.page(record, summary(record), folder))
 
 
-def page(record: dict[str, Any]) -> str:
-    """The page."""
-    made = record["provenance"]
-    parts = [
-        "<!doctype html><html lang='en'><meta charset='utf-8'><title>Validation</title>",
-        f"<style>{STYLE}</style>",
-        f"<h1>Validation</h1><p>{escape(summary(record))}</p>",
-        f"<p class='note'>fokkerplanck {made['fokkerplanck']}, Python {made['python']}, NumPy {made['numpy']}"
-        f", {made['machine']}, {made['date']}{', quick' if made['quick'] else ''}; {record['status']}</p>",
-    ]
-    for subject in record["subjects"]:
-        parts.append(f"<h2>{escape(subject['title'])}</h2><table><tr>")
-        parts += [f"<th>{h}</th>" for h in HEAD]
-        parts.append("</tr>")
-        parts += [_row(c) for c in subject["claims"]]
-        parts.append("</table>")
-    return "".join(parts) + "</html>\n"
+def draw(folder: Path, name: str, figures: Iterable[tuple[str, Figure]]) -> list[dict[str, str]]:
+    """Write the pictures of a subject as PNG files; their captions and names."""
+    import matplotlib
 
-
-def _row(c: dict[str, Any]) -> str:
-    e = {k: escape(str(v)).replace("\n", "<br>") for k, v in c.items()}
-    alarm = f"false alarm {c['false_alarm']:.1e}" if c["false_alarm"] else "deterministic"
-    return (
-        f"<tr><td>{e['sentence']}<small>{e['id']}: {e['method']}</small></td>"
-        f"<td>{e['predicted']}<small>{e['criterion']}; {alarm}</small></td>"
-        f"<td>{e['measured']}</td>"
-        f"<td class='{e['verdict']}'>{e['verdict']}<small>{e['reason']}</small></td></tr>"
-    )
+    made = []
+    with matplotlib.rc_context(STYLE):
+        for k, (caption, figure) in enumerate(figures, start=1):
+            data = BytesIO()
+            figure.savefig(data, format="png", dpi=DPI, metadata={"Software": None})
+            file = f"{name}-{k}.png"
+            write(folder / file, data.getvalue())
+            made.append({"caption": caption, "file": file})
+    return made
 
 
 def summary(record: dict[str, Any]) -> str:
     """How many of each verdict, and how often true claims would fail by chance."""
     claims = [c for s in record["subjects"] for c in s["claims"]]
-    yes, no, blind = (sum(c["verdict"] == v for c in claims) for v in (CONFIRMED, FAILED, NO_POWER))
-    alarm = sum(c["false_alarm"] for c in claims)
-    return (
-        f"{yes} confirmed, {no} failed, {blind} without power to tell."
-        f" If all are true, {alarm:.2g} of them would fail by chance with new seeds."
+    verdicts = [c["verdict"] for c in claims]
+    yes, no, blind, unseen, skipped = (
+        verdicts.count(v) for v in (CONFIRMED, FAILED, NO_POWER, NOT_CONFIRMED, NOT_RUN)
     )
+    text = f"{yes} confirmed, {no} failed, {blind} without power to tell"
+    text += f", {unseen} of the literature not confirmed here" * (unseen > 0)
+    text += f", {skipped} not run for want of a package" * (skipped > 0)
+    alarm = sum(c["false_alarm"] for c in claims)
+    return f"{text}. If all are true, {alarm:.2g} of them would fail by chance with new seeds."

@@ -12,7 +12,7 @@ import fokkerplanck as fp
 from fokkerplanck.comparison import strength
 from fokkerplanck.comparison.setting import Setting
 from validation.claim import DETERMINISTIC, TWO_SIDED, Claim, Finding, exact, judged
-from validation.flat_valley.system import WITHIN, Size, valley
+from validation.flat_valley.system import SEED, WITHIN, Size, valley
 
 SHARED = ((0.01, 10), (0.004, 4), (0.001, 1))  # (lr, batch)
 
@@ -47,7 +47,7 @@ def _strength(lr: float, batch: int, key: int, size: Size) -> Claim:
     v = valley(4, lr, batch)
     law = strength.predicted(v.setting, v.law).value
     limit = strength.predicted(v.setting, v.law.small_lr).value
-    effort = _with(v.setting, strength_chains=size.strength)
+    effort = replace(_with(v.setting, strength_chains=size.strength), seed=size.seed - SEED)
     measure: Callable[[], fp.Estimate] = lambda: strength.measured(effort, v.sgd, 40 + key)[0]  # noqa: E731
     return Claim(
         f"strength-{lr:g}",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from fokkerplanck.comparison.setting import Setting
 from fokkerplanck.theory import EffectiveLoss
 
 MODEL = Path(__file__).parents[2] / "models" / "flat_valley.toml"
+SEED = 11
 EDGE = 2 * np.pi / 3
 WITHIN = "within 3 standard errors of the finite-lr law"
 
@@ -24,10 +26,10 @@ class Size:
 
     chains: int  # for slopes
     settle: float  # relaxation times before the first snapshot
-    exits: dict[int, int]  # for the time to flatness, by kappa
+    exits: Mapping[int, int] = field(hash=False)  # for the time to flatness, by kappa
     slow_exits: int  # the same at lr = .001
     strength: int
-    seed: int = 11
+    seed: int = SEED
 
 
 FULL = Size(chains=12_000, settle=4.0, exits={4: 12_000, 2: 20_000}, slow_exits=200, strength=8_000)
