@@ -67,10 +67,8 @@ def row(
     cost = (time.process_time() - begun) / repeats
     error = float(found.std(ddof=1))
     ratio = exact * plain / error**2 / cost
-    off = f"{found.mean() - 1:+.1%} ± {error / repeats**0.5:.1%}"
-    click.echo(
-        f"| {barrier} | {name} | {off} | {error:.1%} | {cost:.3f} | {cost * (error / 0.1) ** 2:.3f} | {ratio:.1e} |"
-    )
+    off, tenth = f"{found.mean() - 1:+.1%} ± {error / repeats**0.5:.1%}", cost * (error / 0.1) ** 2
+    click.echo(f"| {barrier} | {name} | {off} | {error:.1%} | {cost:.3f} | {tenth:.3f} | {ratio:.1e} |")
 
 
 def seconds(work: Callable[[], object]) -> float:
