@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from validation.claim import Claim
-from validation.flat_valley import chains, limit, plots, shared_sde
+from validation.flat_valley import chains, growth, limit, shared_sde
 from validation.flat_valley.system import FULL, QUICK, SEED, Size
 from validation.seeds import seed
 
@@ -33,11 +33,17 @@ def claims(quick: bool) -> Iterator[Claim]:
     yield from limit.claims()
     yield from chains.claims(size)
     yield from shared_sde.claims(size)
+    yield from growth.claims(size)
 
 
 def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
-    """How the law follows the flatness."""
-    yield plots.law(size_of(quick))
+    """How the law follows the flatness, the effective loss, and what it grows with."""
+    from validation.flat_valley import plots
+
+    size = size_of(quick)
+    yield plots.law(size)
+    yield plots.effective_loss(size)
+    yield plots.growing(size)
 
 
 def size_of(quick: bool) -> Size:

@@ -22,7 +22,7 @@ def landscape(size: Size) -> tuple[str, Figure]:
     for tilt, label, style in ((0.0, "equal depth", "-"), (TILT, "sharp one deeper", "--")):
         ax.plot(x, wells(BATCH, tilt).height(x), style, color="#444444", label=label)
     ax.axhline(w.noise, color=COLOURS["SGD"], lw=0.8)
-    ax.text(1.5, w.noise + 0.03, f"noise D at batch {BATCH}", ha="right", color=COLOURS["SGD"], fontsize=8)
+    ax.text(0.05, w.noise - 0.12, f"noise D at batch {BATCH}", ha="center", color=COLOURS["SGD"], fontsize=8)
     ax.set(xlabel="parameter x", ylabel="loss", ylim=(-0.15, 2.2), title="A flat and a sharp minimum")
     ax.legend(loc="upper center")
     places, p = w.law
@@ -118,7 +118,10 @@ def flat_shares(size: Size) -> tuple[str, Figure]:
         xlabel="mean steps from the sharp to the flat minimum",
         ylabel="mean loss at the end",
         title="Sooner there, worse in the end",
+        xlim=(1_500, 90_000),
     )
+    price.set_xticks([2_000, 5_000, 10_000, 20_000, 50_000], ["2000", "5000", "10000", "20000", "50000"])
+    price.minorticks_off()
     return (
         "Left: asymptotic share of the flat minimum; 1/2 is dotted. Right: SGD at lr .01, "
         f"{size.exits} chains for the time and {size.chains} for the loss, ± 1 standard error.",
