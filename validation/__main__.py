@@ -15,7 +15,7 @@ from rich.text import Text
 
 from fokkerplanck.formula import nearest
 from fokkerplanck.reporting.files import writable_folder
-from validation import closures, flat_valley, record, thresholds
+from validation import closures, flat_valley, large_steps, record, thresholds
 from validation.claim import FAILED, Claim
 
 Claims = Callable[[bool], Iterator[Claim]]
@@ -23,8 +23,9 @@ SUBJECTS: Mapping[str, tuple[str, Claims]] = {
     "flat_valley": (flat_valley.TITLE, flat_valley.claims),
     "closures": (closures.TITLE, closures.claims),
     "thresholds": (thresholds.TITLE, thresholds.claims),
+    "large_steps": (large_steps.TITLE, large_steps.claims),
 }
-STYLES = {"confirmed": "green", "failed": "bold red", "no power": "yellow"}
+STYLES = {"confirmed": "green", "failed": "bold red", "no power": "yellow", "not confirmed": "magenta"}
 WIDTH = 120
 
 

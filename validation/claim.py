@@ -10,6 +10,7 @@ from typing import Any
 from fokkerplanck import Estimate
 
 CONFIRMED, FAILED, NO_POWER = "confirmed", "failed", "no power"
+NOT_CONFIRMED = "not confirmed"  # a claim of the literature that is not seen here: shown, and no failure
 SIGMAS = 3.0
 TWO_SIDED = 2.7e-3  # false alarm of three standard errors, two-sided
 DETERMINISTIC = 0.0
