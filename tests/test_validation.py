@@ -101,7 +101,7 @@ def test_unknown_name_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -
     assert main(["flat_vally"]) == 2
     assert capsys.readouterr().err == (
         "there is no subject 'flat_vally'; did you mean 'flat_valley'? "
-        "There are flat_valley, closures, thresholds, large_steps.\n"
+        "There are flat_valley, closures, thresholds, large_steps, benign_oscillation.\n"
     )
 
 

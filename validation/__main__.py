@@ -15,7 +15,7 @@ from rich.text import Text
 
 from fokkerplanck.formula import nearest
 from fokkerplanck.reporting.files import writable_folder
-from validation import closures, flat_valley, large_steps, record, thresholds
+from validation import benign_oscillation, closures, flat_valley, large_steps, record, thresholds
 from validation.claim import FAILED, Claim
 
 Claims = Callable[[bool], Iterator[Claim]]
@@ -24,6 +24,7 @@ SUBJECTS: Mapping[str, tuple[str, Claims]] = {
     "closures": (closures.TITLE, closures.claims),
     "thresholds": (thresholds.TITLE, thresholds.claims),
     "large_steps": (large_steps.TITLE, large_steps.claims),
+    "benign_oscillation": (benign_oscillation.TITLE, benign_oscillation.claims),
 }
 STYLES = {"confirmed": "green", "failed": "bold red", "no power": "yellow", "not confirmed": "magenta"}
 WIDTH = 120
