@@ -139,7 +139,8 @@ def test_unknown_name_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -
     assert main(["flat_vally"]) == 2
     assert capsys.readouterr().err == (
         "there is no subject 'flat_vally'; did you mean 'flat_valley'? "
-        "There are flat_valley, closures, thresholds, rare_escapes.\n"
+        f"There are {', '.join(SUBJECTS)}.
+"
     )
 
 

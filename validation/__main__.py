@@ -25,7 +25,17 @@ from rich.text import Text
 
 from fokkerplanck.formula import nearest
 from fokkerplanck.reporting.files import writable_folder
-from validation import closures, flat_valley, rare_escapes, record, seeds, thresholds, two_wells
+from validation import (
+    benign_oscillation,
+    closures,
+    flat_valley,
+    large_steps,
+    rare_escapes,
+    record,
+    seeds,
+    thresholds,
+    two_wells,
+)
 from validation.claim import FAILED, NOT_RUN, missing
 from validation.page import HEAD
 from validation.run import Subject, run
@@ -36,6 +46,8 @@ SUBJECTS: Mapping[str, Subject] = {
     "thresholds": thresholds,
     "rare_escapes": rare_escapes,
     "two_wells": two_wells,
+    "large_steps": large_steps,
+    "benign_oscillation": benign_oscillation,
 }
 STYLES = {"confirmed": "green", "failed": "bold red"}  # all others yellow
 WIDTH = 120

@@ -13,7 +13,7 @@ from scipy.stats import t as student
 
 import fokkerplanck as fp
 from fokkerplanck.comparison import strength
-from fokkerplanck.exits import from_passages
+from fokkerplanck.passages import from_passages
 from validation.claim import CONFIRMED, FAILED, SIGMAS, TWO_SIDED, Claim, Finding, all_of, judged
 from validation.flat_valley.system import SEED, WITHIN, Size, Valley, valley
 

@@ -1,0 +1,126 @@
+"""Large steps against noise: the predictions, and what must not pass for one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fokkerplanck as fp
+from validation.claim import CONFIRMED, FAILED
+from validation.large_steps import line, plane
+from validation.large_steps.system import MODELS, Well, chain, descent, plane_chain
+from validation.one_point import one_point_convexity
+
+WELL = Well.of_model()
+
+
+def test_numbers_of_the_well() -> None:
+    assert WELL.barrier == pytest.approx(22 / 13)
+    assert WELL.flow_share == pytest.approx(37 / 52)
+    assert WELL.unstable == pytest.approx(2 / 9)
+    assert WELL.release == pytest.approx(1 - 22 / 13 / 2.25)
+    assert WELL.depth == pytest.approx(9 / 26)
+
+
+def test_models_have_the_gradients_that_the_predictions_use() -> None:
+    loss = fp.load(MODELS / "large_steps.toml").loss
+    x = np.linspace(-4, 4, 4001)
+    np.testing.assert_allclose(loss.evaluate(loss.gradient[0], x[:, None]), WELL.gradient(x), atol=1e-12)
+    loss = fp.load(MODELS / "large_steps_plane.toml").loss
+    points = np.random.default_rng(0).uniform(-4, 4, (2000, 2))
+    found = np.stack([loss.evaluate(g, points) for g in loss.gradient], axis=1)
+    np.testing.assert_allclose(found, plane.Dips.of_model().gradient(points), atol=1e-12)
+
+
+def test_chain_steps_along_the_gradient() -> None:
+    starts = np.linspace(-4, 4, 501)[:, None]
+    np.testing.assert_allclose(
+        descent(chain(0.3), 1, starts)[:, 0], starts[:, 0] - 0.3 * WELL.gradient(starts[:, 0]), atol=1e-12
+    )
+    both = np.random.default_rng(1).uniform(-4, 4, (100, 2))
+    expected = both - 0.2 * plane.Dips.of_model().gradient(both)
+    np.testing.assert_allclose(descent(plane_chain(0.2), 1, both), expected, atol=1e-12)
+
+
+def test_release_is_sharp() -> None:
+    """The densest chaos a little below it never leaves; a little above it does, in the end."""
+    starts = np.linspace(WELL.barrier + 1e-6, 4, 400)[:, None]
+    below = descent(chain(WELL.release - 1e-3), 20_000, starts)
+    assert np.all(below > WELL.barrier)
+    assert np.all(np.abs(descent(chain(WELL.release + 2e-3), 20_000, starts)) < WELL.barrier)
+
+
+def test_density_carried_along() -> None:
+    for steps in (1, 3):  # few enough pieces to count with many starts
+        starts = (np.arange(400_000) + 0.5) / 50_000 - 4
+        x = starts
+        for _ in range(steps):
+            x = x - 0.5 * WELL.gradient(x)
+        law = WELL.share_after(0.5, steps)
+        assert law.value == pytest.approx(np.mean(np.abs(x) < WELL.barrier), abs=2 * law.disc + 1e-4)
+    assert WELL.share_after(0.2, 500).value == pytest.approx(WELL.flow_share, abs=1e-9)
+    assert WELL.share_after(1.0, 200).value == pytest.approx(1.0)
+
+
+def test_dips_let_go() -> None:
+    bowl = plane.Dips.of_model()
+    assert [bowl.release(c) for c in bowl.rings] == pytest.approx([0.1649, 0.2313], abs=2e-3)
+    from_dip = bowl.centres * 1.0001
+    assert np.all(np.hypot(*descent(plane_chain(0.25), 2000, from_dip).T) < 1e-2)
+    assert np.all(np.hypot(*descent(plane_chain(0.09), 2000, from_dip).T) > 1)
+
+
+def test_claims_of_few_starts() -> None:
+    well = Well.of_model()
+    assert line._class_conditions(well).run().verdict == CONFIRMED
+    assert line._small_steps(well, 2_000).run().verdict == CONFIRMED
+    assert line._release(well, 2_000).run().verdict == CONFIRMED
+    wrong = Well(well.a, well.K, 0.5)  # a longer ramp: another barrier, other shares
+    assert line._small_steps(wrong, 20_000).run().verdict == FAILED
+
+
+# -- one-point strong convexity --------------------------------------------------------------------------
+
+
+def test_one_point_convexity_of_a_wave() -> None:
+    """g = x + c sin x: the ratio 1 + c sin(x)/x is smallest at the first negative extremum of sinc."""
+    c = 3.0
+    x = np.linspace(0.1, 10, 1_000_001)
+    least = (1 + c * np.sin(x) / x).min()
+    found = one_point_convexity(
+        lambda p: p + c * np.sin(p), [0.0], [(-10, 10)], lambda p: p[:, 0] == p[:, 0], 1 + c
+    )
+    assert found.mu == pytest.approx(least, abs=1e-6)
+    assert found.at_least <= least <= found.mu + 1e-12
+    assert found.mu - found.at_least < 0.02
+    assert found.proven
+    assert abs(found.where[0]) == pytest.approx(4.4934, abs=1e-3)
+
+
+def test_one_point_convexity_in_the_plane() -> None:
+    """A quadratic: the smallest eigenvalue, and on the second quadrant what the quadrant sees of it."""
+    matrix = np.array([[2.0, 0.6], [0.6, 1.0]])
+    whole = one_point_convexity(lambda p: p @ matrix, [0, 0], [(-1, 1)] * 2, lambda p: p[:, 0] < 9, core=0.3)
+    assert whole.mu == pytest.approx(np.linalg.eigvalsh(matrix)[0], abs=1e-3)
+    assert whole.at_least <= np.linalg.eigvalsh(matrix)[0]
+    assert not whole.proven
+    assert whole.smoothness == pytest.approx(np.linalg.eigvalsh(matrix)[1], abs=1e-6)
+    right = one_point_convexity(
+        lambda p: p @ matrix, [0, 0], [(-1, 1)] * 2, lambda p: p[:, 0] * p[:, 1] >= 0, core=0.3
+    )
+    assert right.mu == pytest.approx(1.0, abs=2e-2)  # the axis y, where the ratio is 1
+
+
+def test_one_point_convexity_refuses() -> None:
+    def slope(p: np.ndarray) -> np.ndarray:
+        return 2 * p
+
+    def everywhere(p: np.ndarray) -> np.ndarray:
+        return p[:, 0] < 9
+
+    with pytest.raises(ValueError, match=r"the gradient at \[0\.5\] is 1, not 0"):
+        one_point_convexity(slope, [0.5], [(-1, 1)], everywhere)
+    with pytest.raises(ValueError, match="1 intervals"):
+        one_point_convexity(slope, [0.0], [(1, -1)], everywhere)
+    with pytest.raises(ValueError, match="no point of the lattice"):
+        one_point_convexity(slope, [0.0], [(-1, 1)], lambda p: p[:, 0] > 9)

@@ -1,0 +1,26 @@
+"""Large steps against noise (Mohtashami, Jaggi, Stich 2023)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from validation.claim import Claim
+from validation.large_steps import line, noise, plane
+
+TITLE = "Large steps against noise"
+SOURCE = "Mohtashami, Jaggi, Stich (2023)"
+DEPARTURES = (
+    "The paper's own functions and figures were not at hand: the line with one well and the plane with "
+    "sixteen dips are "
+    "this project's.",
+    "The class conditions are as recalled. On the line the ramp between well and bowl meets neither of "
+    "them; the "
+    "thresholds come from the geometry of the well, not from the theorem.",
+)
+
+
+def claims(quick: bool) -> Iterator[Claim]:
+    """The line, noise on the line, the plane, and a small network."""
+    yield from line.claims(quick)
+    yield from noise.claims(quick)
+    yield from plane.claims(quick)
