@@ -25,7 +25,7 @@ from rich.text import Text
 
 from fokkerplanck.formula import nearest
 from fokkerplanck.reporting.files import writable_folder
-from validation import closures, flat_valley, record, seeds, thresholds
+from validation import closures, flat_valley, order_of_learning, record, seeds, thresholds
 from validation.claim import FAILED, NOT_RUN, missing
 from validation.page import HEAD
 from validation.run import Subject, run
@@ -34,6 +34,7 @@ SUBJECTS: Mapping[str, Subject] = {
     "flat_valley": flat_valley,
     "closures": closures,
     "thresholds": thresholds,
+    "order_of_learning": order_of_learning,
 }
 STYLES = {"confirmed": "green", "failed": "bold red"}  # all others yellow
 WIDTH = 120
