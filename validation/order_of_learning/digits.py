@@ -27,7 +27,7 @@ from validation.order_of_learning.runs import FULL, Size, mean, over_seeds, quan
 
 Labels = NDArray[np.intp]
 BEFORE, AFTER = 120, 120  # epochs at the large rate, and then at the small one
-ONWARD = 960  # epochs of the small rate alone, in a full run
+ONWARD = 480  # epochs of the small rate alone, in a full run
 EVERY = 10
 
 

@@ -159,5 +159,4 @@ class Network:
 
 def outputs(units: int) -> Array:
     """Output weights: half positive, half negative."""
-    signs: Array = np.tile([1.0, -1.0], units // 2)
-    return signs / np.sqrt(units)
+    return np.where(np.arange(units) % 2, -1.0, 1.0) / float(np.sqrt(units))

@@ -12,7 +12,7 @@ from models.patched_digits import RATES as DIGITS_RATES
 from validation.order_of_learning import digits as patched
 from validation.order_of_learning import gradient_noise as gradient
 from validation.order_of_learning import noisy_activations as activation
-from validation.order_of_learning.runs import BEFORE, NOISY, Size, fitted
+from validation.order_of_learning.runs import BEFORE, NOISY, Size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,10 +32,9 @@ def along_training(size: Size, base: int) -> tuple[str, Figure]:
         band(ax, small.time, getattr(small, name), SMALL, f"rate {RATES[1]:g}")
         ax.axvline(BEFORE, color=LARGE, lw=0.7, ls=":")
         ax.set_title(f"{title}, gradient noise")
-    k = fitted(small)
-    axes[0].plot(
-        small.time[k], small.p_only[:, k].mean(), "o", ms=7, mfc="none", color=SMALL, label="data fitted"
-    )
+    times, _ = zip(*gradient.EQUAL_FIT, strict=True)
+    known = [gradient.at(small, t).mean() for t in times]
+    axes[0].plot(times, known, "o", ms=6, mfc="none", color=SMALL, label="data fitted as well")
     worth = accuracy_of_the_mean(GRADIENT_NOISE.only_p * GRADIENT_NOISE.examples, GRADIENT_NOISE.dimension)
     axes[0].axhline(worth, color=GREY, lw=0.7, ls="--", label="10 examples of P are worth")
     for course, colour, style in zip(
@@ -49,7 +48,7 @@ def along_training(size: Size, base: int) -> tuple[str, Figure]:
         ax.set(xlabel=TIME, ylim=(0.45, 1.02))
     return (
         f"Accuracy on test data along training, mean of {size.seeds} seeds and its standard error. The "
-        "dotted line is where the large rate is lowered. At equal fit (circle against the end of the other "
+        "dotted line is where the large rate is lowered. At equal fit (circles against the end of the other "
         "curve) the large rate knows more of P; at equal time it does not, and without noise the two are one "
         "trajectory.",
         figure,

@@ -47,7 +47,7 @@ class Size:
     alarm: float
 
 
-FULL, QUICK = Size(10, 280.0, 2.7e-3), Size(3, 100.0, 0.008)
+FULL, QUICK = Size(10, 280.0, 2.7e-3), Size(3, 100.0, 0.006)
 
 
 def size_of(quick: bool) -> Size:
@@ -73,7 +73,7 @@ def standing(setting: Setting) -> tuple[float, float]:
 def _gradient(base: int, large: bool, noisy: bool, onward: float, seed: int) -> Course:
     noise = standing(GRADIENT_NOISE) if noisy else (0.0, 0.0)
     rates = ((RATES[0], BEFORE), (RATES[1], AFTER)) if large else ((RATES[1], onward),)
-    return train(GRADIENT_NOISE, [Phase(r, t, noise) for r, t in rates], (base, seed), 2.5 if noisy else 1.0)
+    return train(GRADIENT_NOISE, [Phase(r, t, noise) for r, t in rates], (base, seed), 2.5)
 
 
 def _activation(base: int, noisy: bool, seed: int) -> Course:
