@@ -15,7 +15,7 @@ from models import order_of_learning as model
 from models import patched_digits
 from validation import order_of_learning as subject
 from validation.claim import CONFIRMED, FAILED, NO_POWER, NOT_CONFIRMED
-from validation.order_of_learning import digits, judging, runs
+from validation.order_of_learning import digits, gradient_noise, judging, runs
 from validation.order_of_learning.network import Course, Network, Phase, train
 
 SMALL = replace(model.GRADIENT_NOISE, dimension=30, examples=60, units_p=8, units_q=200)
@@ -208,19 +208,17 @@ def test_false_alarms_of_few_seeds() -> None:
     assert (t > 3).mean() > 0.09
 
 
-def toy(train: list[float], q: list[float]) -> Course:
-    n = len(train)
-    two = np.stack([np.array(train), np.array(train)])
-    return Course(np.arange(n, dtype=float), two, two, two, np.stack([np.array(q), np.array(q)]), two)
+def toy(p: list[float], q: list[float]) -> Course:
+    two = [np.stack([np.array(v), np.array(v)]) for v in (p, q)]
+    return Course(np.arange(len(p), dtype=float), two[0], two[0], two[0], two[1], two[0])
 
 
-def test_fitted_and_learned() -> None:
-    course = toy([0.5, 0.995, 0.98, 1.0], [0.75, 1.0, 0.75, 1.0])
-    assert runs.fitted(course) == 1  # the first
+def test_learned_and_at() -> None:
+    course = toy([0.5, 0.6, 0.7, 0.8], [0.75, 1.0, 0.75, 1.0])
     assert runs.learned(course) == 3  # the last time on
-    with pytest.raises(ValueError, match="is not reached in the time 3"):
-        runs.fitted(toy([0.5, 0.6, 0.7, 0.8], [1.0] * 4))
-    with pytest.raises(ValueError, match="on Q that stays"):
+    np.testing.assert_array_equal(gradient_noise.at(course, 2.1), [0.7, 0.7])
+    np.testing.assert_array_equal(gradient_noise.at(course, 2.1, "q_only"), [0.75, 0.75])
+    with pytest.raises(ValueError, match="on Q that stays is not reached in the time 3"):
         runs.learned(toy([1.0] * 4, [1.0, 1.0, 1.0, 0.75]))
 
 

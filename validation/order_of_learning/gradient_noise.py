@@ -14,10 +14,8 @@ from validation.order_of_learning.network import Course
 from validation.order_of_learning.runs import (
     AFTER,
     BEFORE,
-    FIT,
     LEARNED,
     Size,
-    fitted,
     gradient_noise,
     learned,
     mean,
@@ -37,13 +35,16 @@ ROUNDING = 0.01  # of these predictions
 
 # What "equal fit" and "learned" mean was settled after a look at the runs of the base seed; the numbers that
 # are predicted and the bounds stand as they were written before.
-# - Equal fit was first an equal training loss, seed by seed; but that of the small rate does not come down to
-#   that of the other course (.488 against .469 at the time 280). Then it was the first time at which the mean
-#   training accuracy is .99: that is 32, where P is known to .66, and the claim failed. The accuracy hardly
-#   changes between 30 and 280, and the range predicted is that of the times 40 to 60: so these are asked for.
+# - Equal fit was first an equal training loss, seed by seed; but with noise that of the small rate does not
+#   come down to that of the other course (.488 against .469 at the time 280). Then it was the first time at
+#   which the mean training accuracy is .99: that is 35, where P is known to .67, and the claim failed. The
+#   accuracy hardly changes between 30 and 280, and the range predicted is that of the times 40 to 60: so
+#   these are asked for.
 # - "Learned" was asked of each seed, of which noise makes one or the other forget for a moment.
 # - `step-alone` was to compare the end of the one course with the equal fit of the other: without noise that
-#   compares two times of one trajectory.
+#   compares two times of one trajectory. Then it was to use the accuracy of .99, which without noise the mean
+#   of ten seeds never has, as two of them end at three of four directions of Q, at either rate. As the fit is
+#   the same at equal time, it compares equal times.
 
 
 def claims(size: Size, base: int) -> Iterator[Claim]:
@@ -83,9 +84,9 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
     yield Claim(
         "step-alone",
         "The large step alone, without noise that is put in, does the same (full gradient)",
-        f"not seen in this model [der]: a clear benefit would exceed {CLEAR:g}; with noise it is .17–.25",
-        f"{how}; the same courses without noise, each when its mean training accuracy first is {FIT:g}",
-        f"difference on P alone above {CLEAR:g} {STUDENT}; else not confirmed",
+        f"not seen in this model [der]: a clear benefit would exceed {CLEAR:g}",
+        f"{how}; the same courses without noise, at the times 40 and 60, where both fit the data alike",
+        f"both differences on P alone above {CLEAR:g} {STUDENT}; else not confirmed",
         size.alarm / 2,
         partial(_step_alone, size, base),
     )
@@ -96,9 +97,10 @@ def pair(size: Size, base: int, noisy: bool = True) -> tuple[Course, Course]:
     return gradient_noise(True, noisy, size, base), gradient_noise(False, noisy, size, base)
 
 
-def at(course: Course, time: float) -> Array:
-    """(seeds,) accuracy on P alone at a time."""
-    return course.p_only[:, int(np.argmin(np.abs(course.time - time)))]
+def at(course: Course, time: float, what: str = "p_only") -> Array:
+    """(seeds,) one of the records of a course, accuracy on P alone unless another is named, at a time."""
+    values: Array = getattr(course, what)[:, int(np.argmin(np.abs(course.time - time)))]
+    return values
 
 
 def _accuracies(size: Size, base: int) -> Finding:
@@ -132,5 +134,11 @@ def _closes(size: Size, base: int) -> Finding:
 
 
 def _step_alone(size: Size, base: int) -> Finding:
-    large, small = (c.p_only[:, fitted(c)] for c in pair(size, base, noisy=False))
-    return above(mean(large - small), CLEAR, quantile(size.seeds, size.alarm), NOT_CONFIRMED)
+    large, small = pair(size, base, noisy=False)
+    t = quantile(size.seeds, size.alarm)
+    found = {}
+    for time, _ in EQUAL_FIT:
+        fits = " and ".join(f"{at(c, time, 'train').mean():.3f}" for c in (large, small))
+        benefit = mean(at(large, time) - at(small, time))
+        found[f"time {time:g}, training accuracies {fits}"] = above(benefit, CLEAR, t, NOT_CONFIRMED)
+    return all_of(found)

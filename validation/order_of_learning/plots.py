@@ -34,9 +34,9 @@ def along_training(size: Size, base: int) -> tuple[str, Figure]:
         ax.set_title(f"{title}, gradient noise")
     times, _ = zip(*gradient.EQUAL_FIT, strict=True)
     known = [gradient.at(small, t).mean() for t in times]
-    axes[0].plot(times, known, "o", ms=6, mfc="none", color=SMALL, label="data fitted as well")
+    axes[0].plot(times, known, "o", ms=6, mfc="none", color=SMALL, label="fits the data as well")
     worth = accuracy_of_the_mean(GRADIENT_NOISE.only_p * GRADIENT_NOISE.examples, GRADIENT_NOISE.dimension)
-    axes[0].axhline(worth, color=GREY, lw=0.7, ls="--", label="10 examples of P are worth")
+    axes[0].axhline(worth, color=GREY, lw=0.7, ls="--", label="worth of 10 examples of P")
     for course, colour, style in zip(
         gradient.pair(size, base, noisy=False), (LARGE, SMALL), ("-", "--"), strict=True
     ):

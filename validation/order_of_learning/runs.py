@@ -9,7 +9,6 @@ from functools import lru_cache, partial
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from fokkerplanck import Estimate
@@ -30,7 +29,6 @@ BEFORE, AFTER = 250.0, 30.0  # time at the large rate, and then at the small one
 NOISY, CLEARED = 150.0, 240.0  # time with noise of the activations, and then without
 
 
-FIT = 0.99  # mean training accuracy from which the data count as fitted
 LEARNED = 0.9  # mean accuracy on Q alone from which Q counts as learned: two of its three directions give .75
 
 
@@ -95,25 +93,18 @@ def activation_noise(noisy: bool, size: Size, base: int = SEED, executor: Execut
     return stacked(over_seeds(partial(_activation, base, noisy), size.seeds, executor))
 
 
-def fitted(courses: Course) -> int:
-    """First record at which the mean training accuracy over the seeds is that of a fit."""
-    return _first(courses.train.mean(axis=0) >= FIT, f"a training accuracy of {FIT:g}", courses)
-
-
 def learned(courses: Course) -> int:
     """Record from which on Q, alone, stays learned in the mean over the seeds.
 
     Noise lets one seed lose one of the two negative directions (.75) for a record or two.
     """
     below = np.flatnonzero(courses.q_only.mean(axis=0) < LEARNED)
-    after = np.arange(len(courses.time)) > (below[-1] if len(below) else -1)
-    return _first(after, f"an accuracy of {LEARNED:g} on Q that stays", courses)
-
-
-def _first(reached: NDArray[np.bool_], what: str, courses: Course) -> int:
-    if not reached.any():
-        raise ValueError(f"{what} is not reached in the time {courses.time[-1]:g}")
-    return int(np.argmax(reached))
+    k = int(below[-1]) + 1 if len(below) else 0
+    if k == len(courses.time):
+        raise ValueError(
+            f"an accuracy of {LEARNED:g} on Q that stays is not reached in the time {courses.time[-1]:g}"
+        )
+    return k
 
 
 def stacked(courses: Sequence[Course]) -> Course:
