@@ -138,9 +138,7 @@ def test_a_refusal_is_a_failed_claim(capsys: pytest.CaptureFixture[str]) -> None
 def test_unknown_name_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["flat_vally"]) == 2
     assert capsys.readouterr().err == (
-        "there is no subject 'flat_vally'; did you mean 'flat_valley'? "
-        f"There are {', '.join(SUBJECTS)}.
-"
+        f"there is no subject 'flat_vally'; did you mean 'flat_valley'? There are {', '.join(SUBJECTS)}.\n"
     )
 
 

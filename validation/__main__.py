@@ -30,6 +30,7 @@ from validation import (
     closures,
     flat_valley,
     large_steps,
+    order_of_learning,
     rare_escapes,
     record,
     seeds,
@@ -47,6 +48,7 @@ SUBJECTS: Mapping[str, Subject] = {
     "rare_escapes": rare_escapes,
     "two_wells": two_wells,
     "large_steps": large_steps,
+    "order_of_learning": order_of_learning,
     "benign_oscillation": benign_oscillation,
 }
 STYLES = {"confirmed": "green", "failed": "bold red"}  # all others yellow

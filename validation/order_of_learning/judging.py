@@ -1,0 +1,31 @@
+"""Means over few seeds against what was predicted: Student's law instead of the normal one."""
+
+from __future__ import annotations
+
+from fokkerplanck import Estimate
+from validation.claim import CONFIRMED, FAILED, NO_POWER, Finding
+
+
+def within(measured: Estimate, low: float, high: float, quantile: float, rival: float) -> Finding:
+    """A mean that must lie between two bounds, up to `quantile` standard errors, away from a rival."""
+    slack = quantile * measured.stat
+    if low - slack <= rival <= high + slack:
+        return Finding(str(measured), NO_POWER, f"{slack:.3f} allowed reaches {rival:g}", (measured,))
+    inside = low - slack <= measured.value <= high + slack
+    return Finding(
+        str(measured),
+        CONFIRMED if inside else FAILED,
+        f"{low:.3f} to {high:.3f} predicted, {slack:.3f} allowed beyond; {rival:g} would be seen",
+        (measured,),
+    )
+
+
+def above(measured: Estimate, bound: float, quantile: float, otherwise: str = FAILED) -> Finding:
+    """A mean that must lie above a bound by `quantile` standard errors."""
+    least = measured.value - quantile * measured.stat
+    return Finding(
+        str(measured),
+        CONFIRMED if least > bound else otherwise,
+        f"at least {least:+.3f} with {quantile:.1f} standard errors; must be above {bound:g}",
+        (measured,),
+    )
