@@ -47,6 +47,7 @@ PASSAGE: list[Row] = [
         "crossings between steps, twin",
     ),
     ("NumPy", "with_numpy", "passage", "numpy", "crossings at steps only, no twin"),
+    ("NumPy, all to the end", "with_numpy", "passage_of_all", "numpy", "the same, nobody is dropped"),
     ("diffrax, event", "with_diffrax", "passage", "diffrax", "crossings at steps only, no twin"),
 ]
 BATCHES: list[Row] = [

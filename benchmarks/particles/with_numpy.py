@@ -53,6 +53,26 @@ def passage() -> Callable[[], np.ndarray]:
     return work
 
 
+def passage_of_all() -> Callable[[], np.ndarray]:
+    """The same, where all are advanced until the last has left."""
+
+    def work() -> np.ndarray:
+        rng = np.random.default_rng(1)
+        times, x = np.full(p.WALKERS, p.LONGEST), np.full(p.WALKERS, -1.0)
+        inside = np.ones(p.WALKERS, bool)
+        root = np.sqrt(2 * p.BARRIER_NOISE * p.PASSAGE_STEP)
+        for k in range(int(p.LONGEST / p.PASSAGE_STEP)):
+            x = x + p.PASSAGE_STEP * (x - x * x * x) + root * rng.standard_normal(x.size)
+            out = inside & (x >= 1)
+            times[out] = (k + 1) * p.PASSAGE_STEP
+            inside &= ~out
+            if not inside.any():
+                break
+        return times
+
+    return work
+
+
 def minibatches() -> Callable[[], np.ndarray]:
     """Rows with replacement: easier than what we draw."""
     table = p.data()
