@@ -25,13 +25,24 @@ from rich.text import Text
 
 from fokkerplanck.formula import nearest
 from fokkerplanck.reporting.files import writable_folder
-from validation import closures, flat_valley, record, seeds, thresholds, two_wells
+from validation import (
+    closures,
+    flat_valley,
+    near_degenerate,
+    record,
+    seeds,
+    thresholds,
+    two_wells,
+    valley_noises,
+)
 from validation.claim import FAILED, NOT_RUN, missing
 from validation.page import HEAD
 from validation.run import Subject, run
 
 SUBJECTS: Mapping[str, Subject] = {
     "flat_valley": flat_valley,
+    "near_degenerate": near_degenerate,
+    "valley_noises": valley_noises,
     "closures": closures,
     "thresholds": thresholds,
     "two_wells": two_wells,
