@@ -139,8 +139,7 @@ def test_a_refusal_is_a_failed_claim(capsys: pytest.CaptureFixture[str]) -> None
 def test_unknown_name_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["flat_vally"]) == 2
     assert capsys.readouterr().err == (
-        "there is no subject 'flat_vally'; did you mean 'flat_valley'? "
-        "There are flat_valley, closures, thresholds.\n"
+        f"there is no subject 'flat_vally'; did you mean 'flat_valley'? There are {', '.join(SUBJECTS)}.\n"
     )
 
 
@@ -292,7 +291,7 @@ def test_every_claim_is_whole_before_it_is_run(quick: bool) -> None:
         for c in subject.claims(quick):
             ids.append(c.id)
             assert all((c.sentence, c.predicted, c.method, c.criterion))
-            assert 0 <= c.false_alarm < 0.02
+            assert 0 <= c.false_alarm < 0.05
         assert len(set(ids)) == len(ids)
 
 
