@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import fokkerplanck as fp
-from validation import closures, flat_valley, record, seeds, thresholds
+from validation import closures, flat_valley, record, seeds
 from validation.__main__ import SUBJECTS, main
 from validation.claim import (
     CONFIRMED,
@@ -31,6 +31,7 @@ from validation.claim import (
     exact,
     judged,
 )
+from validation.thresholds import one_sample
 
 
 def finding(verdict: str) -> Finding:
@@ -290,7 +291,7 @@ def test_every_claim_is_whole_before_it_is_run(quick: bool) -> None:
         for c in subject.claims(quick):
             ids.append(c.id)
             assert all((c.sentence, c.predicted, c.method, c.criterion))
-            assert 0 <= c.false_alarm < 0.02
+            assert 0 <= c.false_alarm < 0.05
         assert len(set(ids)) == len(ids)
 
 
@@ -324,7 +325,7 @@ def test_a_wrong_closure_fails() -> None:
 
 def test_thresholds_of_one_sample() -> None:
     """The mean-square threshold from few chains, and a wrong one refused."""
-    claim = thresholds._mean_square(40_000)
+    claim = one_sample.mean_square(40_000)
     assert claim.predicted == "lr 1.6000; the SDE's own bound 8.0000"
     found = claim.run()
     assert found.verdict == CONFIRMED

@@ -30,12 +30,14 @@ from validation import (
     closures,
     flat_valley,
     large_steps,
+    near_degenerate,
     order_of_learning,
     rare_escapes,
     record,
     seeds,
     thresholds,
     two_wells,
+    valley_noises,
 )
 from validation.claim import FAILED, NOT_RUN, missing
 from validation.page import HEAD
@@ -43,6 +45,8 @@ from validation.run import Subject, run
 
 SUBJECTS: Mapping[str, Subject] = {
     "flat_valley": flat_valley,
+    "near_degenerate": near_degenerate,
+    "valley_noises": valley_noises,
     "closures": closures,
     "thresholds": thresholds,
     "rare_escapes": rare_escapes,

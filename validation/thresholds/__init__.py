@@ -1,0 +1,69 @@
+"""Where SGD diverges: seen on the valley, and the three thresholds of one multiplicative sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fokkerplanck.plotting import COLOURS
+from validation.claim import Claim
+from validation.seeds import seed
+from validation.thresholds import one_sample, valley
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TITLE = "Divergence thresholds"
+SOURCE = "the upper bound on the noise, as recalled, of N. Yang, C. Tang, Y. Tu, PRL 130, 237101 (2023)"
+DEPARTURES = (
+    "The paper's bound and mini-batch model were not at hand: the three thresholds are this project's own.",
+    "The one-dimensional loss with noise that multiplies is this project's own.",
+)
+
+
+def claims(quick: bool) -> Iterator[Claim]:
+    """Observed on the valley, then near-local."""
+    yield valley.none_diverges((0.10,) if quick else (0.07, 0.08, 0.09, 0.10))
+    yield valley.most_diverge()
+    yield one_sample.almost_sure(4_000 if quick else 20_000)
+    yield one_sample.mean_square(200_000 if quick else 1_000_000)
+    yield one_sample.tail(40_000 if quick else 100_000)
+    yield one_sample.noise_bound(40_000 if quick else 200_000)
+    yield one_sample.run_away(2_000 if quick else 20_000)
+
+
+def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
+    """Share of chains that have run away, against the number of steps: on the valley, and of one sample."""
+    from matplotlib.figure import Figure
+
+    n = 2_000 if quick else 20_000
+    figure = Figure(figsize=(9.5, 3.8), layout="constrained")
+    ax, one = figure.subplots(1, 2)
+    colours = (COLOURS["transition"], COLOURS["density"], COLOURS["theory"], COLOURS["SGD"])
+    for lr, colour in zip((0.10, 0.11, 0.12, 0.13), colours, strict=True):
+        p = valley.runaways(lr, True, seed(valley.SEED)) / valley.CHAINS
+        error = np.sqrt(np.maximum(p * (1 - p), 1 / valley.CHAINS) / valley.CHAINS)
+        ax.errorbar(valley.SEEN, p, error, fmt="o-", ms=4, capsize=2, color=colour, label=f"lr {lr:.2f}")
+    steps = np.geomspace(10, one_sample.LOOKED[-1], 100)
+    for lr, colour in zip(one_sample.RUNNING, colours, strict=True):
+        p = one_sample.passing(lr, n, seed(valley.SEED))
+        error = np.sqrt(np.maximum(p * (1 - p), 1 / n) / n)
+        one.plot(steps, 1 - np.exp(-one_sample.rate_of_passing(lr) * steps), color=colour, lw=1)
+        one.errorbar(
+            one_sample.LOOKED, p, error, fmt="o", ms=4, capsize=2, color=colour, label=f"lr {lr:.1f}"
+        )
+    ax.set(title="Valley: chains that have diverged", ylabel="share of chains")
+    one.set(title=f"One sample: chains past |y| = {one_sample.PASSED:g}", ylabel="share of chains")
+    for axis in (ax, one):
+        axis.set(xscale="log", ylim=(-0.02, 1.02), xlabel="steps")
+        axis.legend()
+    yield (
+        f"What is seen depends on how long one looks. Left: {valley.CHAINS} chains started evenly along the "
+        "floor of the valley; by local theory all these learning rates are stable at its flattest point "
+        f"(.165), none at its sharpest (.061). Right: {n} chains of one sample with noise that multiplies "
+        "(mean-square threshold lr 1.6, almost sure 2.26); lines: 1 - exp(-rate k) from the transition "
+        "operator. ± 1 standard error.",
+        figure,
+    )
