@@ -114,7 +114,7 @@ def exact(measured: float, predicted: float, allowed: float, digits: int = 7) ->
 def all_of(findings: dict[str, Finding]) -> Finding:
     """Several numbers under one claim: it fails if one does, and has power only if all have."""
     verdicts = [f.verdict for f in findings.values()]
-    worst = next((v for v in (FAILED, NO_POWER) if v in verdicts), CONFIRMED)
+    worst = next((v for v in (FAILED, NOT_CONFIRMED, NO_POWER) if v in verdicts), CONFIRMED)
     return Finding(
         "\n".join(f"{name}: {f.measured}" for name, f in findings.items()),
         worst,
