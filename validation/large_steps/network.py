@@ -84,7 +84,7 @@ def _start(rng: np.random.Generator, pixels: int, classes: int) -> Weights:
 def _batches(rng: np.random.Generator, n: int, draws: int) -> NDArray[np.int64]:
     """Mini-batches epoch by epoch, every image once an epoch."""
     per_epoch = n // P.batch
-    epochs = -(-draws // per_epoch)
+    epochs = -(-draws // per_epoch) or 1
     orders = [rng.permutation(n)[: per_epoch * P.batch].reshape(per_epoch, P.batch) for _ in range(epochs)]
     return np.concatenate(orders)[:draws]
 
