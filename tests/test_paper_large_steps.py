@@ -172,15 +172,15 @@ def test_sharpness_is_the_largest_eigenvalue() -> None:
 
 def test_arms_share_data_and_start() -> None:
     pytest.importorskip("sklearn", reason="the digits come with scikit-learn, extra 'digits'")
-    ends = [network.train(0, arm, 0) for arm in network.ARMS]
+    ends = [network.train(0, arm, 0, 1) for arm in network.ARMS]
     assert all(e == ends[0] for e in ends)
-    assert network.train(0, "annealed", 20) != network.train(0, "large", 20)
+    assert network.train(0, "annealed", 20, 1) != network.train(0, "large", 20, 1)
 
 
 def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(ValueError, match=r"pip install 'fokkerplanck\[digits\]'"):
-        network.train(0, "large", 1)
+        network.train(0, "large", 1, 1)
 
 
 def test_a_claim_of_the_literature_is_not_failed() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.large_steps_digits import Parameters, images
+from validation import seeds
 from validation.large_steps.system import SEED, Array
 
 P = Parameters()
@@ -40,7 +41,7 @@ def output(w: Weights, x: Array) -> Array:
     return np.asarray(np.maximum(x @ w[0] + w[1], 0) @ w[2] + w[3])
 
 
-def train(seed: int, arm: str, steps: int, base: int = SEED) -> Trained:
+def train(seed: int, arm: str, steps: int, base: int) -> Trained:
     """Train and test. All arms of a seed have the same data and start.
 
     "large": `steps` large steps. "small": k times as many of a k-th, each on a batch of its own. "amplified":
@@ -111,14 +112,13 @@ def sharpness(w: Weights, x: Array, iterations: int = 100) -> float:
 
 
 @cache
-def trained(arm: str, seeds: int, steps: int, base: int = SEED) -> tuple[Trained, ...]:
+def trained(arm: str, repeats: int, steps: int) -> tuple[Trained, ...]:
     """One arm, a training a seed."""
-    return train_all(arm, seeds, steps, base)
+    return train_all(arm, repeats, steps)
 
 
-def train_all(
-    arm: str, seeds: int, steps: int, base: int = SEED, executor: Executor | None = None
-) -> tuple[Trained, ...]:
+def train_all(arm: str, repeats: int, steps: int, executor: Executor | None = None) -> tuple[Trained, ...]:
     """The same, at the same time if an executor is given."""
     each = map if executor is None else executor.map
-    return tuple(each(partial(train, arm=arm, steps=steps, base=base), range(seeds)))
+    one = partial(train, arm=arm, steps=steps, base=seeds.seed(SEED))
+    return tuple(each(one, range(repeats)))

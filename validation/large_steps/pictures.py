@@ -102,7 +102,12 @@ def _noise(ax: Axes, well: Well) -> None:
     ax.plot(sigma, steps, color=COLOURS["density"], label="noise alone, step 0.01\n(Fokker–Planck)")
     large = next(t for t in range(1, 200) if well.share_after(0.5, t, 2000).value > 0.99)
     ax.axhline(large, color=COLOURS["SGD"], ls="--", label="step 0.5, no noise:\n99 % of starts")
-    ax.set(yscale="log", xlabel="noise of one step's gradient, σ", ylabel="steps to leave the sharp minimum")
+    ax.set(
+        yscale="log",
+        ylim=(1, None),
+        xlabel="noise of one step's gradient, σ",
+        ylabel="steps to leave the sharp minimum",
+    )
     ax.set_title("(c) noise alone is not enough")
     ax.legend(loc="upper right", fontsize=8)
 
