@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
 import fokkerplanck as fp
-from validation.claim import CONFIRMED, FAILED
-from validation.large_steps import line, plane
+from validation.claim import CONFIRMED, FAILED, NO_POWER, NOT_CONFIRMED
+from validation.large_steps import digits, line, network, plane
 from validation.large_steps.system import MODELS, Well, chain, descent, plane_chain
 from validation.one_point import one_point_convexity
 
@@ -124,3 +126,65 @@ def test_one_point_convexity_refuses() -> None:
         one_point_convexity(slope, [0.0], [(1, -1)], everywhere)
     with pytest.raises(ValueError, match="no point of the lattice"):
         one_point_convexity(slope, [0.0], [(-1, 1)], lambda p: p[:, 0] > 9)
+
+
+# -- the network -----------------------------------------------------------------------------------------
+
+
+def some_weights() -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(3)
+    w = [rng.standard_normal(s) for s in ((6, 5), (5,), (5, 3), (3,))]
+    return w, rng.standard_normal((20, 6)), rng.standard_normal((20, 3))
+
+
+def test_network_gradient() -> None:
+    w, x, y = some_weights()
+
+    def loss() -> float:
+        return float(np.mean(np.sum((network.output(w, x) - y) ** 2, axis=1)) / 2)
+
+    for part, slope in zip(w, network.gradient(w, x, y), strict=True):
+        at, h = (0,) * part.ndim, 1e-6
+        part[at] += h
+        ahead = loss()
+        part[at] -= 2 * h
+        assert (ahead - loss()) / (2 * h) == pytest.approx(slope[at], abs=1e-7)
+        part[at] += h
+
+
+def test_sharpness_is_the_largest_eigenvalue() -> None:
+    w, x, _ = some_weights()
+    flat = np.concatenate([p.ravel() for p in w])
+    sizes = np.cumsum([p.size for p in w])[:-1]
+
+    def outputs(v: np.ndarray) -> np.ndarray:
+        parts = [p.reshape(q.shape) for p, q in zip(np.split(v, sizes), w, strict=True)]
+        return network.output(parts, x).ravel()
+
+    h = 1e-6
+    jacobian = np.stack(
+        [(outputs(flat + h * e) - outputs(flat - h * e)) / (2 * h) for e in np.eye(len(flat))], 1
+    )
+    assert network.sharpness(w, x) == pytest.approx(
+        np.linalg.eigvalsh(jacobian.T @ jacobian / len(x))[-1], rel=1e-6
+    )
+
+
+def test_arms_share_data_and_start() -> None:
+    pytest.importorskip("sklearn", reason="the digits come with scikit-learn, extra 'digits'")
+    ends = [network.train(0, arm, 0, 1) for arm in network.ARMS]
+    assert all(e == ends[0] for e in ends)
+    assert network.train(0, "annealed", 20, 1) != network.train(0, "large", 20, 1)
+
+
+def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ValueError, match=r"pip install 'fokkerplanck\[digits\]'"):
+        network.train(0, "large", 1, 1)
+
+
+def test_a_claim_of_the_literature_is_not_failed() -> None:
+    values = np.array([-1.0, -1.1, -0.9, -1.05])
+    assert digits.above(values, 0.0, NOT_CONFIRMED).verdict == NOT_CONFIRMED
+    assert digits.above(-values, 0.0, NOT_CONFIRMED).verdict == CONFIRMED
+    assert digits.above(values * [1, -1, 1, -1], 0.0, FAILED).verdict == NO_POWER

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from validation.benign_oscillation import edge, single, valley
+from validation.benign_oscillation.pictures import pictures
 from validation.claim import Claim
 
+__all__ = ["DEPARTURES", "SOURCE", "TITLE", "claims", "pictures"]
 TITLE = "Benign oscillation"
 SOURCE = "Lu, Wu, Yang, Zou (2023)"
 DEPARTURES = (

@@ -9,6 +9,7 @@ from functools import cache, partial
 import numpy as np
 
 from models.benign_oscillation import Parameters, Points, points
+from validation import seeds
 from validation.benign_oscillation import kernel
 from validation.benign_oscillation.system import SEED, Array
 
@@ -80,15 +81,15 @@ def _accuracy(weak: Array, strong: Array, noise: Array, d: Points) -> float:
 
 
 @cache
-def runs(a: float, seeds: int, base: int = SEED) -> tuple[Run, ...]:
+def runs(a: float, repeats: int) -> tuple[Run, ...]:
     """The trainings at one step."""
-    return train_all(a, seeds, base)
+    return train_all(a, repeats)
 
 
-def train_all(a: float, seeds: int, base: int = SEED, executor: Executor | None = None) -> tuple[Run, ...]:
+def train_all(a: float, repeats: int, executor: Executor | None = None) -> tuple[Run, ...]:
     """One training a seed; an executor runs them at the same time."""
     each = map if executor is None else executor.map
-    return tuple(each(partial(train, a, base=base), range(seeds)))
+    return tuple(each(partial(train, a, base=seeds.seed(SEED)), range(repeats)))
 
 
 def growth(run: Run, early: int = 600, full: float = 0.02) -> float:

@@ -11,6 +11,7 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 
 import fokkerplanck as fp
+from validation import seeds
 from validation.benign_oscillation.system import SEED, Array, cycle_growth
 from validation.claim import CONFIRMED, DETERMINISTIC, FAILED, TWO_SIDED, Claim, Finding, all_of, judged
 
@@ -91,8 +92,9 @@ def handover_constant() -> float:
 
 
 @cache
-def measured_growth(a: float, noise: float, n: int, seed: int = SEED) -> fp.Estimate:
+def measured_growth(a: float, noise: float, n: int) -> fp.Estimate:
     """Growth of ln q a step in chains of both weights, q too small to act on p."""
+    seed = seeds.seed(SEED)
     sgd = fp.load(MODEL, lr=a / 2, sigma=noise).sgd
     settled = sgd.simulate(n, SETTLE, np.tile([1.05, 1e-60], (n, 1)), rng=[seed, round(1e4 * a), 0]).final
     run = sgd.simulate(n, STEPS, settled, rng=[seed, round(1e4 * a), 1])

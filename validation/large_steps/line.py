@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 import fokkerplanck as fp
+from validation import seeds
 from validation.claim import CONFIRMED, DETERMINISTIC, FAILED, TWO_SIDED, Claim, Finding, all_of, judged
 from validation.large_steps.system import REACH, SEED, Array, Well, chain, descent
 from validation.one_point import one_point_convexity
@@ -30,15 +31,15 @@ def claims(quick: bool) -> Iterator[Claim]:
 
 
 @cache
-def ends(lr: float, n: int, steps: int = STEPS, seed: int = SEED) -> Array:
+def ends(lr: float, n: int, steps: int = STEPS) -> Array:
     """Where `n` uniform starts are after some steps."""
-    starts = np.random.default_rng([seed, n]).uniform(-REACH, REACH, (n, 1))
+    starts = np.random.default_rng([seeds.seed(SEED), n]).uniform(-REACH, REACH, (n, 1))
     return descent(chain(lr), steps, starts)[:, 0]
 
 
-def share(lr: float, n: int, steps: int = STEPS, seed: int = SEED) -> fp.Estimate:
+def share(lr: float, n: int, steps: int = STEPS) -> fp.Estimate:
     """Share of starts that have passed the barrier, with its binomial error (of at least one start)."""
-    found = float(np.mean(np.abs(ends(lr, n, steps, seed)) < Well.of_model().barrier))
+    found = float(np.mean(np.abs(ends(lr, n, steps)) < Well.of_model().barrier))
     return fp.Estimate(found, stat=float(np.sqrt(max(found * (1 - found), 1 / n) / n)))
 
 

@@ -7,6 +7,7 @@ from functools import cache
 
 import fokkerplanck as fp
 from fokkerplanck.passages import from_passages
+from validation import seeds
 from validation.claim import CONFIRMED, FAILED, TWO_SIDED, Claim, Finding, judged
 from validation.large_steps.system import SEED, Well, chain
 
@@ -37,7 +38,7 @@ def _seen(n: int) -> Claim:
 
     def test() -> Finding:
         sgd = chain(TINY, (2 * D_SEEN / TINY) ** 0.5)
-        run = sgd.first_passage(REGION, n, (well.a,), int(30 * steps), rng=[SEED, 1])
+        run = sgd.first_passage(REGION, n, (well.a,), int(30 * steps), rng=[seeds.seed(SEED), 1])
         found = from_passages(run, f"{n} SGD chains", "steps").with_(disc=law.disc / TINY)
         return judged(found, steps, bias=steps * TINY * curvature / 2)
 
@@ -62,7 +63,7 @@ def _not_enough() -> Claim:
     weaker = exit_time(SMALL * 1.0**2 / 2).value / SMALL
 
     def test() -> Finding:
-        run = chain(SMALL, SIGMA).first_passage(REGION, BATTERED, (well.a,), RUN, rng=[SEED, 2])
+        run = chain(SMALL, SIGMA).first_passage(REGION, BATTERED, (well.a,), RUN, rng=[seeds.seed(SEED), 2])
         left = int(run.exited.sum())
         return Finding(
             f"{left} of {BATTERED} chains left in {RUN} steps", FAILED if left > MOST else CONFIRMED

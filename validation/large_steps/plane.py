@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fokkerplanck as fp
+from validation import seeds
 from validation.claim import CONFIRMED, DETERMINISTIC, FAILED, TWO_SIDED, Claim, Finding, all_of, judged
 from validation.large_steps.system import MODELS, REACH, SEED, Array, descent, plane_chain
 from validation.one_point import one_point_convexity
@@ -88,9 +89,9 @@ class Dips:
         return x
 
 
-def starts(n: int, purpose: int, seed: int = SEED) -> Array:
+def starts(n: int, purpose: int) -> Array:
     """Uniform on the box."""
-    return np.random.default_rng([seed, purpose]).uniform(-REACH, REACH, (n, 2))
+    return np.random.default_rng([seeds.seed(SEED), purpose]).uniform(-REACH, REACH, (n, 2))
 
 
 def arrived(points: Array) -> fp.Estimate:
@@ -100,9 +101,9 @@ def arrived(points: Array) -> fp.Estimate:
 
 
 @cache
-def share(lr: float, n: int, steps: int = STEPS, seed: int = SEED) -> fp.Estimate:
+def share(lr: float, n: int, steps: int = STEPS) -> fp.Estimate:
     """Share of uniform starts at the global minimum after `steps`."""
-    return arrived(descent(plane_chain(lr), steps, starts(n, 3, seed)))
+    return arrived(descent(plane_chain(lr), steps, starts(n, 3)))
 
 
 def _class_conditions(bowl: Dips) -> Claim:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 import fokkerplanck as fp
-from fokkerplanck.exits import from_passages
+from fokkerplanck.passages import from_passages
 from fokkerplanck.theory import EffectiveLoss
 from validation.seeds import seed
 

@@ -1,0 +1,143 @@
+"""Pictures of large steps against noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import fokkerplanck as fp
+from fokkerplanck.plotting import COLOURS
+from fokkerplanck.reporting.figures import STYLE
+from validation.large_steps import digits, line, noise, plane
+from validation.large_steps.network import ARMS, P, trained
+from validation.large_steps.system import MODELS, Well
+
+STEPS_SHOWN = (0.01, 0.05, 0.1, 0.15, 0.2, 0.215, 0.23, 0.245, 0.25, 0.26, 0.3, 0.4, 0.5, 0.75, 1.0, 1.4, 1.8)
+PLANE_SHOWN = (0.005, 0.02, 0.05, 0.09, 0.11, 0.13, 0.15, 0.17, 0.2, 0.25, 0.4, 0.7, 1.0, 1.5)
+
+
+def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
+    """The line and the plane; then the network."""
+    with matplotlib.rc_context(STYLE):
+        yield (
+            "A sharp minimum beside a wide one: the loss on the line; the share of starts that reach the "
+            "global "
+            f"minimum, against the step, without noise ({line.STEPS} steps on the line, {plane.STEPS} in "
+            "the plane; "
+            "errors are smaller than the dots); and how long noise alone takes at step .01.",
+            _landscape(2_000 if quick else 20_000),
+        )
+        yield (
+            "A 64-32-10 network on 400 digits: where each way of training ends, a dot a seed, bars are "
+            "means with "
+            "standard errors.",
+            _digits(digits.size(quick)),
+        )
+
+
+def _landscape(n: int) -> Figure:
+    figure = Figure(figsize=(10.5, 3.3), layout="constrained")
+    loss, share, time = figure.subplots(1, 3, width_ratios=(1, 1.3, 1))
+    well = Well.of_model()
+    _loss(loss, well)
+    _share(share, well, n)
+    _noise(time, well)
+    return figure
+
+
+def _loss(ax: Axes, well: Well) -> None:
+    x = np.linspace(-2.2, 2.9, 800)
+    model = fp.load(MODELS / "large_steps.toml").loss
+    ax.plot(x, model.evaluate(model.mean, x[:, None]), color="#444444")
+    for name, place, side in (("global", 0.0, "center"), ("sharp", well.a, "left")):
+        y = float(model.evaluate(model.mean, np.array([[place]]))[0])
+        ax.plot(place, y, "o", color=COLOURS["SGD"], ms=4)
+        ax.annotate(name, (place, y), (place + (0.1 if side == "left" else 0), y - 0.3), ha=side, fontsize=8)
+    ax.axvline(well.barrier, color="#888888", ls=":", lw=0.8)
+    ax.text(
+        well.barrier - 0.06, 3.2, f"barrier b = {well.barrier:.3f}", ha="right", fontsize=8, color="#555555"
+    )
+    ax.set(xlabel="x", ylabel="loss", title="(a) a sharp minimum at 2", ylim=(-0.55, 3.7))
+
+
+def _share(ax: Axes, well: Well, n: int) -> None:
+    edge = well.release
+    ax.plot(
+        [0.004, edge, edge, 1.9],
+        [well.flow_share, well.flow_share, 1, 1],
+        color=COLOURS["theory"],
+        label="line: predicted",
+    )
+    found = [line.share(lr, n) for lr in STEPS_SHOWN]
+    style: dict[str, Any] = {"fmt": "o", "ms": 4, "lw": 0.8, "color": COLOURS["SGD"]}
+    ax.errorbar(STEPS_SHOWN, [e.value for e in found], [e.stat for e in found], label="line: found", **style)
+    dips = [plane.share(lr, n // 4) for lr in PLANE_SHOWN]
+    style |= {"fmt": "s", "mfc": "white"}
+    ax.errorbar(PLANE_SHOWN, [e.value for e in dips], [e.stat for e in dips], label="plane: found", **style)
+    for place, text in ((well.unstable, "2/K"), (edge, "release")):
+        ax.axvline(place, color="#888888", ls=":", lw=0.8)
+        ax.text(
+            place * (0.97 if text == "2/K" else 1.03),
+            0.03,
+            text,
+            rotation=90,
+            fontsize=8,
+            va="bottom",
+            ha="right" if text == "2/K" else "left",
+            color="#555555",
+        )
+    ax.set(xscale="log", xlabel="step (learning rate)", ylabel="share at the global minimum", ylim=(0, 1.08))
+    ax.set_title("(b) large steps free, without noise")
+    ax.legend(loc="center left", bbox_to_anchor=(0.0, 0.52), fontsize=8)
+
+
+def _noise(ax: Axes, well: Well) -> None:
+    sigma = np.linspace(1.2, 5.0, 20)
+    steps = [noise.exit_time(noise.SMALL * s**2 / 2).value / noise.SMALL for s in sigma]
+    ax.plot(sigma, steps, color=COLOURS["density"], label="noise alone, step 0.01\n(Fokker–Planck)")
+    large = next(t for t in range(1, 200) if well.share_after(0.5, t, 2000).value > 0.99)
+    ax.axhline(large, color=COLOURS["SGD"], ls="--", label="step 0.5, no noise:\n99 % of starts")
+    ax.set(
+        yscale="log",
+        ylim=(1, None),
+        xlabel="noise of one step's gradient, σ",
+        ylabel="steps to leave the sharp minimum",
+    )
+    ax.set_title("(c) noise alone is not enough")
+    ax.legend(loc="upper right", fontsize=8)
+
+
+def _digits(s: digits.Sizes) -> Figure:
+    figure = Figure(figsize=(8.0, 3.2), layout="constrained")
+    sharp, accurate = figure.subplots(1, 2)
+    names = {
+        "large": "large",
+        "annealed": "large,\nthen small",
+        "small": "small",
+        "amplified": "small,\nlarge noise",
+    }
+    for k, arm in enumerate(ARMS):
+        runs = trained(arm, *s)
+        for ax, values in (
+            (sharp, [r.sharpness for r in runs]),
+            (accurate, [100 * r.test_accuracy for r in runs]),
+        ):
+            jitter = np.linspace(-0.15, 0.15, len(values))
+            ax.plot(k + jitter, values, ".", color=COLOURS["SGD"], ms=5, alpha=0.5)
+            error = np.std(values, ddof=1) / np.sqrt(len(values))
+            ax.errorbar(k + 0.28, np.mean(values), error, fmt="_", ms=12, capsize=2, color="#222222")
+    sharp.axhline(2 / P.large, color="#888888", ls="--", lw=1)
+    sharp.text(3.45, 2 / P.large * 0.96, "2/(large step)", ha="right", va="top", fontsize=8, color="#555555")
+    sharp.set(yscale="log", ylabel="sharpness at the end", title="(a) only the large step ends flat")
+    sharp.set_yticks([2, 4, 8, 16, 32], ["2", "4", "8", "16", "32"])
+    sharp.minorticks_off()
+    accurate.set(ylabel="test accuracy (%)", title="(b) which is not better here")
+    for ax in (sharp, accurate):
+        ax.set_xticks(range(len(ARMS)), [names[a] for a in ARMS])
+        ax.set_xlim(-0.5, len(ARMS) - 0.5)
+    return figure
