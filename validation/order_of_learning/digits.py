@@ -29,6 +29,7 @@ Labels = NDArray[np.intp]
 BEFORE, AFTER = 120, 120  # epochs at the large rate, and then at the small one
 ONWARD = 480  # epochs of the small rate alone, in a full run
 EVERY = 10
+WORTH = 0.03  # in accuracy: a fall that is to be seen if there is one
 
 
 @dataclass(frozen=True)
@@ -148,12 +149,13 @@ def falls(large: bool, size: Size, base: int) -> Array:
 
 
 def _hurts(size: Size, base: int) -> Finding:
-    return above(mean(falls(False, size, base)), 0.0, quantile(size.seeds, size.alarm), NOT_CONFIRMED)
+    t = quantile(size.seeds, size.alarm)
+    return above(mean(falls(False, size, base)), 0.0, t, NOT_CONFIRMED, WORTH)
 
 
 def _order(size: Size, base: int) -> Finding:
     small, large = (falls(x, size, base) for x in (False, True))
-    found = above(mean(small - large), 0.0, quantile(size.seeds, size.alarm), NOT_CONFIRMED)
+    found = above(mean(small - large), 0.0, quantile(size.seeds, size.alarm), NOT_CONFIRMED, WORTH)
     return Finding(
         f"{found.measured}\nsmall: {mean(small)}\nlarge, then small: {mean(large)}",
         found.verdict,

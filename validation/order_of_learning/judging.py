@@ -20,12 +20,20 @@ def within(measured: Estimate, low: float, high: float, quantile: float, rival: 
     )
 
 
-def above(measured: Estimate, bound: float, quantile: float, otherwise: str = FAILED) -> Finding:
-    """A mean that must lie above a bound by `quantile` standard errors."""
-    least = measured.value - quantile * measured.stat
-    return Finding(
-        str(measured),
-        CONFIRMED if least > bound else otherwise,
-        f"at least {least:+.3f} with {quantile:.1f} standard errors; must be above {bound:g}",
-        (measured,),
+def above(
+    measured: Estimate, bound: float, quantile: float, otherwise: str = FAILED, worth: float = 0.0
+) -> Finding:
+    """A mean that must lie above a bound by `quantile` standard errors.
+
+    Where it does not and these are more than what an effect would be `worth`, nothing can be said.
+    """
+    slack = quantile * measured.stat
+    confirmed = measured.value - slack > bound
+    blind = not confirmed and 0 < worth < slack
+    text = (
+        f"at least {measured.value - slack:+.3f} with {quantile:.1f} standard errors; must be above {bound:g}"
     )
+    if blind:
+        text += f"; no power to see {worth:g}"
+    verdict = CONFIRMED if confirmed else NO_POWER if blind else otherwise
+    return Finding(str(measured), verdict, text, (measured,))
