@@ -13,7 +13,6 @@ from scipy.special import expit
 import fokkerplanck as fp
 from models import order_of_learning as model
 from models import patched_digits
-from validation import order_of_learning as subject
 from validation.claim import CONFIRMED, FAILED, NO_POWER, NOT_CONFIRMED
 from validation.order_of_learning import digits, gradient_noise, judging, runs
 from validation.order_of_learning.network import Course, Network, Phase, train
@@ -224,14 +223,6 @@ def test_learned_and_at() -> None:
     np.testing.assert_array_equal(gradient_noise.at(course, 2.1, "q_only"), [0.75, 0.75])
     with pytest.raises(ValueError, match="on Q that stays is not reached in the time 3"):
         runs.learned(toy([1.0] * 4, [1.0, 1.0, 1.0, 0.75]))
-
-
-def test_claims_say_what_was_predicted() -> None:
-    said = {c.id: c for c in subject.claims(False)}
-    assert ".937 ± .007 and .69–.77 [der]" in said["large-then-small"].predicted
-    assert ".79–.82 with the noise, .52–.57 without" in said["activation-noise"].predicted
-    assert "closes" not in {c.id for c in subject.claims(True)}  # the quick run does not go on that far
-    assert not any("paper" in c.predicted for c in said.values())
 
 
 # -- digits with a patch -------------------------------------------------------------------------------

@@ -33,9 +33,9 @@ STUDENT = "by Student's quantile of standard errors"
 EQUAL_FIT = ((40.0, 0.69), (60.0, 0.77))
 ROUNDING = 0.01  # of these predictions
 
-# What "equal fit" and "learned" mean was settled after a look at the runs of the base seed. The numbers that are
-# predicted stand as they were written before, and so do the bounds, except that .69 and .77 are now asked for
-# one by one, which is stricter.
+# What "equal fit" and "learned" mean was settled after a look at the runs of the base seed. The numbers that
+# are predicted stand as they were written before, and so do the bounds, except that .69 and .77 are now asked
+# for one by one, which is stricter.
 # - Equal fit was first an equal training loss, seed by seed; but with noise that of the small rate does not
 #   come down to that of the other course (.488 against .469 at the time 280). Then it was the first time at
 #   which the mean training accuracy is .99: that is 35, where P is known to .67, and the claim failed. The
