@@ -193,12 +193,11 @@ def test_within_and_above() -> None:
     assert judging.within(good, 0.92, 0.96, 4.0, 0.77).verdict == CONFIRMED
     assert judging.within(far, 0.92, 0.96, 4.0, 0.77).verdict == FAILED
     assert judging.within(fp.Estimate(0.95, stat=0.05), 0.92, 0.96, 4.0, 0.77).verdict == NO_POWER
-    assert judging.above(good, 0.9, 4.0).verdict == CONFIRMED
+    assert judging.above(good, 0.9, 4.0, 0.93).verdict == CONFIRMED
     small = fp.Estimate(0.01, stat=0.003)
-    assert judging.above(small, 0.0, 4.0).verdict == FAILED
-    assert judging.above(small, 0.0, 4.0, NOT_CONFIRMED, worth=0.02).verdict == NOT_CONFIRMED
-    assert judging.above(small, 0.0, 4.0, NOT_CONFIRMED, worth=0.01).verdict == NO_POWER
-    assert judging.above(good, 0.9, 4.0, worth=0.01).verdict == CONFIRMED
+    assert judging.above(small, 0.0, 4.0, 0.05).verdict == FAILED
+    assert judging.above(small, 0.0, 4.0, 0.03, NOT_CONFIRMED).verdict == NOT_CONFIRMED
+    assert judging.above(small, 0.0, 4.0, 0.02).verdict == NO_POWER
 
 
 def test_false_alarms_of_few_seeds() -> None:
