@@ -64,7 +64,7 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
         "The patch hurts the small rate more than a large one that is then lowered",
         "the accuracy falls by more at the small rate [pub, abstract, for larger images]; else by the same",
         f"{how}; rate {RATES[0]:g} for {BEFORE} epochs, then {RATES[1]:g} for {AFTER}, against {RATES[1]:g}",
-        f"difference of the falls above 0 by {t:.1f} standard errors; not confirmed where {SEEN:g} is excluded",
+        f"difference above 0 by {t:.1f} standard errors (Student); not confirmed where {SEEN:g} is excluded",
         size.alarm / 2,
         partial(_order, size, base),
     )

@@ -33,7 +33,7 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
         "The gap is one at equal time",
         ".22–.30 [der, few repeats]; without the effect 0",
         how,
-        "difference paired by seed above 0 by Student's quantile of standard errors; fails where .22 is excluded",
+        "paired difference above 0 by Student's quantile of standard errors; fails where .22 is excluded",
         size.alarm / 2,
         partial(_gap, size, base),
     )
