@@ -100,9 +100,8 @@ def pair(size: Size, base: int, noisy: bool = True) -> tuple[Course, Course]:
 
 
 def at(course: Course, time: float, what: str = "p_only") -> Array:
-    """(seeds,) one of the records of a course, accuracy on P alone unless another is named, at a time."""
-    values: Array = getattr(course, what)[:, int(np.argmin(np.abs(course.time - time)))]
-    return values
+    """(seeds,) accuracy on P alone, unless another record is named, between two records where need be."""
+    return np.array([np.interp(time, course.time, values) for values in getattr(course, what)])
 
 
 def _accuracies(size: Size, base: int) -> Finding:
