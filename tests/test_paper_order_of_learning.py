@@ -13,7 +13,6 @@ from scipy.special import expit
 import fokkerplanck as fp
 from models import order_of_learning as model
 from models import patched_digits
-from validation import order_of_learning as subject
 from validation.claim import CONFIRMED, FAILED, NO_POWER, NOT_CONFIRMED
 from validation.order_of_learning import digits, gradient_noise, judging, runs
 from validation.order_of_learning.network import Course, Network, Phase, train
@@ -99,7 +98,8 @@ def test_a_step_is_the_gradient_of_the_loss(noise: tuple[float, float]) -> None:
         assert slope == pytest.approx((step_u * a).sum() + (step_v * b).sum(), rel=1e-5, abs=1e-9)
 
 
-def test_both_forms_of_the_step_agree_and_change_over() -> None:
+@pytest.mark.parametrize("decay", [0.004, 0.0])
+def test_both_forms_of_the_step_agree_and_change_over(decay: float) -> None:
     """With and without the Gram matrix: the same weights up to rounding, also from one to the other."""
     forms = (
         [(0.0, 0.0)] * 30,
@@ -108,7 +108,7 @@ def test_both_forms_of_the_step_agree_and_change_over() -> None:
     )
     ends = []
     for form in forms:
-        net = Network(SMALL, rng(6))
+        net = Network(replace(SMALL, decay=decay), rng(6))
         for noise in form:
             net.step(Phase(0.3, 1.0, noise), rng())
         ends.append((net.weights(), net.v, net.judge()))
@@ -194,8 +194,11 @@ def test_within_and_above() -> None:
     assert judging.within(good, 0.92, 0.96, 4.0, 0.77).verdict == CONFIRMED
     assert judging.within(far, 0.92, 0.96, 4.0, 0.77).verdict == FAILED
     assert judging.within(fp.Estimate(0.95, stat=0.05), 0.92, 0.96, 4.0, 0.77).verdict == NO_POWER
-    assert judging.above(good, 0.9, 4.0).verdict == CONFIRMED
-    assert judging.above(fp.Estimate(0.01, stat=0.003), 0.0, 4.0, NOT_CONFIRMED).verdict == NOT_CONFIRMED
+    assert judging.above(good, 0.9, 4.0, 0.93).verdict == CONFIRMED
+    small = fp.Estimate(0.01, stat=0.003)
+    assert judging.above(small, 0.0, 4.0, 0.05).verdict == FAILED
+    assert judging.above(small, 0.0, 4.0, 0.03, NOT_CONFIRMED).verdict == NOT_CONFIRMED
+    assert judging.above(small, 0.0, 4.0, 0.02).verdict == NO_POWER
 
 
 def test_false_alarms_of_few_seeds() -> None:
@@ -216,18 +219,10 @@ def toy(p: list[float], q: list[float]) -> Course:
 def test_learned_and_at() -> None:
     course = toy([0.5, 0.6, 0.7, 0.8], [0.75, 1.0, 0.75, 1.0])
     assert runs.learned(course) == 3  # the last time on
-    np.testing.assert_array_equal(gradient_noise.at(course, 2.1), [0.7, 0.7])
-    np.testing.assert_array_equal(gradient_noise.at(course, 2.1, "q_only"), [0.75, 0.75])
+    np.testing.assert_allclose(gradient_noise.at(course, 2.1), [0.71, 0.71])
+    np.testing.assert_allclose(gradient_noise.at(course, 2.0, "q_only"), [0.75, 0.75])
     with pytest.raises(ValueError, match="on Q that stays is not reached in the time 3"):
         runs.learned(toy([1.0] * 4, [1.0, 1.0, 1.0, 0.75]))
-
-
-def test_claims_say_what_was_predicted() -> None:
-    said = {c.id: c for c in subject.claims(False)}
-    assert ".937 ± .007 and .69–.77 [der]" in said["large-then-small"].predicted
-    assert ".79–.82 with the noise, .52–.57 without" in said["activation-noise"].predicted
-    assert "closes" not in {c.id for c in subject.claims(True)}  # the quick run does not go on that far
-    assert not any("paper" in c.predicted for c in said.values())
 
 
 # -- digits with a patch -------------------------------------------------------------------------------

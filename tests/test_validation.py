@@ -51,7 +51,9 @@ class Toy:
 
     def claims(self, quick: bool) -> Iterator[Claim]:
         for k, v in enumerate(self.verdicts):
-            yield Claim(f"c{k}", f"Claim {k} <b>", "2", "by hand", "equal", 0.0027, partial(self.test, k, v))
+            yield Claim(
+                f"c{k}", f"Claim {k} <b>", "2 [der]", "by hand", "equal", 0.0027, partial(self.test, k, v)
+            )
 
     def test(self, k: int, verdict: str) -> Finding:
         self.ran.append(f"c{k}")
@@ -127,7 +129,7 @@ def test_false_alarms_of_the_criterion() -> None:
 def test_exit_code(verdicts: tuple[str, ...], code: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([], *verdicts) == code
     out = capsys.readouterr().out
-    for word in ("claim", "predicted", "measured ± error", "verdict", *verdicts):
+    for word in ("claim", "predicted", "measured ± error", "verdict", "[der]", *verdicts):
         assert word in out
 
 

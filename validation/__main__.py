@@ -150,7 +150,11 @@ def _show(console: Console, subject: Mapping[str, Any]) -> None:
             verdict.append(f"\n{c['reason']}", style="not bold dim")
         claim = Text(c["sentence"]).append(f"\n{c['criterion']} (false alarm {alarm})", style="dim")
         table.add_row(
-            claim, c["predicted"], f"{c['measured']}\n[{c['seconds']:.0f} s]", verdict, end_section=True
+            claim,
+            Text(c["predicted"]),  # a mark such as [pub] is no markup
+            Text(f"{c['measured']}\n[{c['seconds']:.0f} s]"),
+            verdict,
+            end_section=True,
         )
     console.print(table)
     console.print(Text(f"  Source: {subject['source']}", style="dim"))

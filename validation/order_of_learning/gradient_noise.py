@@ -22,19 +22,21 @@ from validation.order_of_learning.runs import (
     quantile,
 )
 
+GAP = 0.937 - 0.77  # the least that is predicted at equal fit
 CLEAR = 0.05  # in accuracy: what a benefit must exceed to be called clear
 LARGE, SMALL = (
     f"rate {RATES[0]:g} for the time {BEFORE:g}, then {RATES[1]:g} for {AFTER:g}",
     f"rate {RATES[1]:g}",
 )
-STUDENT = "by Student's quantile of standard errors"
+STUDENT = "by Student's quantile of standard errors; fails where what is predicted is excluded as surely"
 
 # (time, accuracy on P alone) between which the small rate fits the data as the other course does at its end
 EQUAL_FIT = ((40.0, 0.69), (60.0, 0.77))
 ROUNDING = 0.01  # of these predictions
 
-# What "equal fit" and "learned" mean was settled after a look at the runs of the base seed; the numbers that
-# are predicted and the bounds stand as they were written before.
+# What "equal fit" and "learned" mean was settled after a look at the runs of the base seed. The numbers that
+# are predicted stand as they were written before, and so do the bounds, except that .69 and .77 are now asked
+# for one by one, which is stricter.
 # - Equal fit was first an equal training loss, seed by seed; but with noise that of the small rate does not
 #   come down to that of the other course (.488 against .469 at the time 280). Then it was the first time at
 #   which the mean training accuracy is .99: that is 35, where P is known to .67, and the claim failed. The
@@ -66,7 +68,7 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
         f"when Q is learned (mean accuracy on Q alone above {LEARNED:g} from then on), P is known to less "
         "than .77 at the small rate, as at equal fit, and to more than that after the large one",
         f"{how}; accuracy on P alone at that time",
-        f"difference of the two above 0 {STUDENT}; both means on their sides of .77",
+        f"difference of the two above 0, both means on their sides of .77, {STUDENT}",
         1.5 * size.alarm,
         partial(_order, size, base),
     )
@@ -86,7 +88,7 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
         "The large step alone, without noise that is put in, does the same (full gradient)",
         f"not seen in this model [der]: a clear benefit would exceed {CLEAR:g}",
         f"{how}; the same courses without noise, at the times 40 and 60, where both fit the data alike",
-        f"both differences on P alone above {CLEAR:g} {STUDENT}; else not confirmed",
+        f"both differences on P alone above {CLEAR:g} {STUDENT}: not confirmed",
         size.alarm / 2,
         partial(_step_alone, size, base),
     )
@@ -98,9 +100,8 @@ def pair(size: Size, base: int, noisy: bool = True) -> tuple[Course, Course]:
 
 
 def at(course: Course, time: float, what: str = "p_only") -> Array:
-    """(seeds,) one of the records of a course, accuracy on P alone unless another is named, at a time."""
-    values: Array = getattr(course, what)[:, int(np.argmin(np.abs(course.time - time)))]
-    return values
+    """(seeds,) accuracy on P alone, unless another record is named, between two records where need be."""
+    return np.array([np.interp(time, course.time, values) for values in getattr(course, what)])
 
 
 def _accuracies(size: Size, base: int) -> Finding:
@@ -118,9 +119,9 @@ def _order(size: Size, base: int) -> Finding:
     t = quantile(size.seeds, size.alarm)
     return all_of(
         {
-            "difference": above(mean(large - small), 0.0, t),
-            "large": above(mean(large), 0.77, t),
-            "small, what is missing to .77": above(mean(0.77 - small), 0.0, t),
+            "difference": above(mean(large - small), 0.0, t, GAP),
+            "large": above(mean(large), 0.77, t, 0.937),
+            "small, what is missing to .77": above(mean(0.77 - small), 0.0, t, 0.08),
         }
     )
 
@@ -129,7 +130,7 @@ def _closes(size: Size, base: int) -> Finding:
     large, small = pair(size, base)
     early = large.p_only[:, -1] - at(small, EQUAL_FIT[1][0])
     late = large.p_only[:, -1] - small.p_only[:, -1]
-    judgement = above(mean(early / 2 - late), 0.0, quantile(size.seeds, size.alarm))
+    judgement = above(mean(early / 2 - late), 0.0, quantile(size.seeds, size.alarm), GAP / 2)
     return all_of({f"half of {mean(early)}, less {mean(late)}": judgement})
 
 
@@ -140,5 +141,5 @@ def _step_alone(size: Size, base: int) -> Finding:
     for time, _ in EQUAL_FIT:
         fits = " and ".join(f"{at(c, time, 'train').mean():.3f}" for c in (large, small))
         benefit = mean(at(large, time) - at(small, time))
-        found[f"time {time:g}, training accuracies {fits}"] = above(benefit, CLEAR, t, NOT_CONFIRMED)
+        found[f"time {time:g}, training accuracies {fits}"] = above(benefit, CLEAR, t, GAP, NOT_CONFIRMED)
     return all_of(found)

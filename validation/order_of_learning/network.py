@@ -150,7 +150,7 @@ class Network:
 
     def _gather(self) -> None:
         """Write the weights out, before noise enters them."""
-        if self.shrink != 1.0:
+        if self.shrink != 1.0 or self.coefficients.any():
             self.u = self.weights()
             self.coefficients[:] = 0.0
             self.shrink = 1.0

@@ -33,7 +33,7 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
         "The gap is one at equal time",
         ".22–.30 [der, few repeats]; without the effect 0",
         how,
-        "difference paired by seed above 0 by Student's quantile of standard errors",
+        "paired difference above 0 by Student's quantile of standard errors; fails where .22 is excluded",
         size.alarm / 2,
         partial(_gap, size, base),
     )
@@ -54,4 +54,5 @@ def _levels(size: Size, base: int) -> Finding:
 
 def _gap(size: Size, base: int) -> Finding:
     noisy, plain = pair(size, base)
-    return above(mean(noisy.p_only[:, -1] - plain.p_only[:, -1]), 0.0, quantile(size.seeds, size.alarm))
+    gap = mean(noisy.p_only[:, -1] - plain.p_only[:, -1])
+    return above(gap, 0.0, quantile(size.seeds, size.alarm), 0.22)

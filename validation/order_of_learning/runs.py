@@ -45,7 +45,7 @@ class Size:
     alarm: float
 
 
-FULL, QUICK = Size(10, 280.0, 2.7e-3), Size(3, 100.0, 0.006)
+FULL, QUICK = Size(10, 280.0, 2.7e-3), Size(3, 60.0, 0.006)
 
 
 def size_of(quick: bool) -> Size:
