@@ -242,6 +242,20 @@ def test_a_missing_package_names_its_extra_and_is_tried_again(
     assert saved(tmp_path)["status"] == "complete"
 
 
+def test_pictures_that_are_refused_stop_nothing(tmp_path: Path) -> None:
+    class Blind(Toy):
+        def pictures(self, quick: bool) -> Iterator[tuple[str, object]]:
+            yield from super().pictures(quick)
+            raise ValueError("no <place> to draw")
+
+    subjects = {"toy": Blind((CONFIRMED,)), "other": Toy((CONFIRMED,))}
+    assert main(["-o", str(tmp_path)], subjects) == 0  # type: ignore[arg-type]
+    assert saved(tmp_path)["status"] == "complete"
+    page = (tmp_path / record.PAGE).read_text()
+    assert "could not be drawn: no &lt;place&gt; to draw" in page
+    assert page.count("A rising line</figcaption>") == 1
+
+
 KILLED = """
 import sys, time
 from tests.test_validation import CONFIRMED, Toy, main

@@ -61,6 +61,8 @@ def _subject(subject: dict[str, Any], folder: Path) -> list[str]:
             f"<figure><img alt='{caption}' src='data:image/png;base64,{data}'>"
             f"<figcaption>{caption}</figcaption></figure>"
         )
+    if subject["undrawn"]:
+        parts.append(f"<p class='note'>Its pictures could not be drawn: {escape(subject['undrawn'])}</p>")
     return parts
 
 

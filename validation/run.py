@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rich.progress import Progress
 
 from validation import record
-from validation.claim import NOT_RUN, Claim
+from validation.claim import NOT_RUN, Claim, missing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,7 +76,7 @@ def run(
                 record.save(folder, result)
         if folder is not None and not _drawn(folder, entry):
             bar.update(task, description=f"{name}: pictures")
-            entry["pictures"] = record.draw(folder, name, subject.pictures(quick))
+            _draw(folder, entry, subject, quick)
             record.save(folder, result)
         show(entry)
     if not any(c["verdict"] == NOT_RUN for s in result["subjects"] for c in s["claims"]):
@@ -93,6 +93,7 @@ def _blank(name: str, subject: Subject) -> dict[str, Any]:
         "departures": list(subject.DEPARTURES),
         "claims": [],
         "pictures": None,  # not drawn yet
+        "undrawn": "",
     }
 
 
@@ -100,6 +101,17 @@ def _missing(claims: Sequence[Claim], entry: dict[str, Any], held: set[str]) -> 
     """Those to run; what could not be run before is forgotten."""
     entry["claims"] = [c for c in entry["claims"] if c["id"] in held]
     return [c for c in claims if c.id not in held]
+
+
+def _draw(folder: Path, entry: dict[str, Any], subject: Subject, quick: bool) -> None:
+    """Draw, or say why not: a picture needs what its claims need, and may be refused as they are."""
+    try:
+        entry["pictures"] = record.draw(folder, entry["name"], subject.pictures(quick))
+        entry["undrawn"] = ""
+    except ModuleNotFoundError as error:
+        entry["undrawn"] = missing(error)
+    except ValueError as error:
+        entry["undrawn"] = str(error)
 
 
 def _drawn(folder: Path, entry: dict[str, Any]) -> bool:

@@ -227,6 +227,7 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
             ms=4,
             capsize=2,
             color=colour,
+            label="SGD, ± 1 standard error",
         )
         places = course(noise, n // 20, seed(SEED))
         middle, low, high = np.percentile(places, [50, 5, 95], axis=1)

@@ -41,7 +41,7 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
     """Effective loss at three noises, and the minimum against the noise."""
     from matplotlib.figure import Figure
 
-    n = 2_000 if quick else 16_000
+    n = 4_000 if quick else 16_000
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     ax, minimum = figure.subplots(1, 2)
     x = np.linspace(-1.6, 1.6, 300)

@@ -28,7 +28,7 @@ from validation.seeds import seed
 
 def claims(quick: bool) -> Iterator[Claim]:
     """The SDE on a grid, then chains."""
-    n, exits = (2_000, 400) if quick else (16_000, 4_000)
+    n, exits = (4_000, 400) if quick else (16_000, 4_000)
     yield _modes()
     yield _joint()
     yield _moved(n)

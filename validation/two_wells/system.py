@@ -35,7 +35,7 @@ def size_of(quick: bool) -> Size:
     """Numbers of replicas and the seed."""
     if quick:
         return Size(1_500, 150, 2_000, (0.2, 0.35, 0.5), seed(SEED))
-    return Size(12_000, 1_000, 20_000, (0.2, 0.3, 0.4, 0.5, 0.6), seed(SEED))
+    return Size(8_000, 1_000, 10_000, (0.2, 0.3, 0.4, 0.5), seed(SEED))
 
 
 class Wells:
