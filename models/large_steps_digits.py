@@ -37,10 +37,7 @@ class Parameters:
 
 def images(rng: np.random.Generator, p: Parameters) -> tuple[Array, Array, Array, Array]:
     """Pixels (n, 64) in 0 to 1, targets (n, 10) with 1 for the class: for training, then for the test."""
-    try:
-        digits = import_module("sklearn.datasets").load_digits()
-    except ImportError as error:
-        raise ValueError("the digits come with scikit-learn: pip install 'fokkerplanck[digits]'") from error
+    digits = import_module("sklearn.datasets").load_digits()  # an extra: pip install 'fokkerplanck[digits]'
     order = rng.permutation(len(digits.target))
     x, y = np.asarray(digits.data, float)[order] / 16, np.eye(10)[digits.target[order]]
     return x[: p.train], y[: p.train], x[p.train :], y[p.train :]

@@ -17,7 +17,7 @@ Sizes = tuple[int, int]
 
 def size(quick: bool) -> Sizes:
     """Seeds and large steps."""
-    return (5, 600) if quick else (8, 1_500)
+    return (8, 600) if quick else (8, 1_500)
 
 
 def claims(quick: bool) -> Iterator[Claim]:
