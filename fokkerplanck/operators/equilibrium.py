@@ -28,6 +28,7 @@ LIBRARIES = ("superlu", "pardiso")
 SOLVERS = ("multigrid", "direct", *LIBRARIES)
 FEW = 5000  # cells up to which a direct solve is quickest
 MOST = {1: 10**8, 2: 300_000, 3: 40_000}  # up to which it is affordable where multigrid cannot be trusted
+MOST_WIDE = 20_000  # the same where a step reaches many cells
 # Exchange between wells, relative to the fastest rate, below which the rounding of the cycles would hide it.
 SLOWEST = 1e-14
 SEEN = 1e-9  # and below which a coarser grid would not see it for the rounding of what is out of balance
@@ -167,11 +168,17 @@ def _coarser(op: MarkovOperator) -> Coarser | None:
 
 
 def _direct(op: MarkovOperator) -> Law:
-    companion, factors = op._companion, None
-    if companion is None:
-        masses, factors = elimination.factored(op.rates.links, op.grid.positions())
-    else:
-        masses = stationary.stationary(op.rates.links, companion)
+    companion = op._companion if op.grid.ndim > 1 else None
+    if companion is not None:  # wide rows: iterations are quick, but rounding hides an exchange that is slow
+        exchange = slowest_exchange(companion, elimination.factored(companion, op.grid.positions())[0])
+        if exchange > SEEN:
+            return Law(stationary.stationary(op.rates.links, companion), "direct", 0.0, exchange)
+        if op.grid.size > MOST_WIDE:
+            raise SolverError(
+                f"parts of the law exchange mass at {exchange:.1e} of the fastest rate, which rounding hides, "
+                f"and {op.grid.size} cells are too many to eliminate; take at most {MOST_WIDE}"
+            )
+    masses, factors = elimination.factored(op.rates.links, op.grid.positions())
     if op.coarse is not None and op.grid.size > FEW:
         return Law(masses, "direct", 0.0, op.coarse._law.exchange)
     return Law(masses, "direct", 0.0, slowest_exchange(op.rates.links, masses), factors)
