@@ -169,7 +169,7 @@ def _coarser(op: MarkovOperator) -> Coarser | None:
 
 def _direct(op: MarkovOperator) -> Law:
     companion = op._companion if op.grid.ndim > 1 else None
-    if companion is not None:  # wide rows: iterations are quick, but rounding hides an exchange that is slow
+    if companion is not None:  # wide rows: iterations are quick, but rounding hides a slow exchange
         exchange = slowest_exchange(companion, elimination.factored(companion, op.grid.positions())[0])
         if exchange > SEEN:
             return Law(stationary.stationary(op.rates.links, companion), "direct", 0.0, exchange)
