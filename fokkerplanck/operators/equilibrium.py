@@ -175,8 +175,8 @@ def _direct(op: MarkovOperator) -> Law:
             return Law(stationary.stationary(op.rates.links, companion), "direct", 0.0, exchange)
         if op.grid.size > MOST_WIDE:
             raise SolverError(
-                f"parts of the law exchange mass at {exchange:.1e} of the fastest rate, which rounding hides, "
-                f"and {op.grid.size} cells are too many to eliminate; take at most {MOST_WIDE}"
+                f"parts of the law exchange mass at {exchange:.1e} of the fastest rate, which rounding "
+                f"hides, and {op.grid.size} cells are too many to eliminate; take at most {MOST_WIDE}"
             )
     masses, factors = elimination.factored(op.rates.links, op.grid.positions())
     if op.coarse is not None and op.grid.size > FEW:
