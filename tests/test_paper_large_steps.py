@@ -76,7 +76,7 @@ def test_claims_of_few_starts() -> None:
     well = Well.of_model()
     assert line._class_conditions(well).run().verdict == CONFIRMED
     assert line._small_steps(well, 2_000).run().verdict == CONFIRMED
-    assert line._release(well, 2_000).run().verdict == CONFIRMED
+    assert line._release(well, 5_000).run().verdict == CONFIRMED
     wrong = Well(well.a, well.K, 0.5)  # a longer ramp: another barrier, other shares
     assert line._small_steps(wrong, 20_000).run().verdict == FAILED
 
@@ -186,6 +186,6 @@ def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_claim_of_the_literature_is_not_failed() -> None:
     values = np.array([-1.0, -1.1, -0.9, -1.05])
-    assert digits.above(values, 0.0, NOT_CONFIRMED).verdict == NOT_CONFIRMED
-    assert digits.above(-values, 0.0, NOT_CONFIRMED).verdict == CONFIRMED
-    assert digits.above(values * [1, -1, 1, -1], 0.0, FAILED).verdict == NO_POWER
+    assert digits.above(values, 0.0, 1, NOT_CONFIRMED).verdict == NOT_CONFIRMED
+    assert digits.above(-values, 0.0, 1, NOT_CONFIRMED).verdict == CONFIRMED
+    assert digits.above(values * [1, -1, 1, -1], 0.0, 1, FAILED).verdict == NO_POWER

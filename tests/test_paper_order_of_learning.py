@@ -13,8 +13,7 @@ from scipy.special import expit
 import fokkerplanck as fp
 from models import order_of_learning as model
 from models import patched_digits
-from validation.claim import CONFIRMED, FAILED, NO_POWER, NOT_CONFIRMED
-from validation.order_of_learning import digits, gradient_noise, judging, runs
+from validation.order_of_learning import digits, gradient_noise, runs
 from validation.order_of_learning.network import Course, Network, Phase, train
 
 SMALL = replace(model.GRADIENT_NOISE, dimension=30, examples=60, units_p=8, units_q=200)
@@ -186,29 +185,7 @@ def test_times_of_records() -> None:
     np.testing.assert_allclose(course.time, [0, 0.8, 1.6, 2.4, 3.2, 4.0, 5.0])
 
 
-# -- criteria ------------------------------------------------------------------------------------------
-
-
-def test_within_and_above() -> None:
-    good, far = fp.Estimate(0.95, stat=0.003), fp.Estimate(0.9, stat=0.003)
-    assert judging.within(good, 0.92, 0.96, 4.0, 0.77).verdict == CONFIRMED
-    assert judging.within(far, 0.92, 0.96, 4.0, 0.77).verdict == FAILED
-    assert judging.within(fp.Estimate(0.95, stat=0.05), 0.92, 0.96, 4.0, 0.77).verdict == NO_POWER
-    assert judging.above(good, 0.9, 4.0, 0.93).verdict == CONFIRMED
-    small = fp.Estimate(0.01, stat=0.003)
-    assert judging.above(small, 0.0, 4.0, 0.05).verdict == FAILED
-    assert judging.above(small, 0.0, 4.0, 0.03, NOT_CONFIRMED).verdict == NOT_CONFIRMED
-    assert judging.above(small, 0.0, 4.0, 0.02).verdict == NO_POWER
-
-
-def test_false_alarms_of_few_seeds() -> None:
-    """Student's quantile keeps the false alarm as stated; three standard errors of three seeds do not."""
-    x = rng(10).standard_normal((40_000, 3))
-    t = np.abs(x.mean(axis=1)) / (x.std(axis=1, ddof=1) / np.sqrt(3))
-    alarm = runs.QUICK.alarm
-    expected = (t > runs.quantile(3, alarm)).mean()
-    assert abs(expected - alarm) < 4 * np.sqrt(alarm * (1 - alarm) / len(t))
-    assert (t > 3).mean() > 0.09
+# -- when a pattern counts as learned ------------------------------------------------------------------
 
 
 def toy(p: list[float], q: list[float]) -> Course:

@@ -98,7 +98,7 @@ def test_pictures() -> None:
     pictures = list(subject.pictures(True))
     assert len(pictures) == 3
     for caption, figure in pictures:
-        assert "3 seeds" in caption
+        assert "5 seeds" in caption
         for ax in figure.axes:
             assert ax.get_xlabel()
             assert ax.lines

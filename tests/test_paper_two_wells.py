@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fokkerplanck.exits import from_passages
-from validation.claim import CONFIRMED, FAILED, NOT_CONFIRMED, judged
+from validation.claim import CONFIRMED, FAILED, NOT_CONFIRMED
+from validation.judging import judged, sigmas
 from validation.two_wells import escape, loss_noise, shares
 from validation.two_wells.system import FLAT, SHARP, size_of, wells
 
@@ -66,8 +67,8 @@ def test_chains_against_their_operator_and_against_a_wrong_law() -> None:
     """Power: 600 chains refuse a time to the saddle, which is half of that to the other minimum."""
     found = from_passages(escape.passages(6, SHARP, FEW), "SGD chains", "steps")
     exact = wells(6).chain_passage(SHARP)
-    assert judged(found, exact.value, bias=exact.disc).verdict == CONFIRMED
-    assert judged(found, exact.value / 2, bias=exact.disc).verdict == FAILED
+    assert judged(found, exact.value, sigmas(), bias=exact.disc).verdict == CONFIRMED
+    assert judged(found, exact.value / 2, sigmas(), bias=exact.disc).verdict == FAILED
 
 
 def test_noise_proportional_to_the_loss() -> None:

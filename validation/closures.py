@@ -15,7 +15,9 @@ from scipy.stats import chi2
 import fokkerplanck as fp
 from fokkerplanck.plotting import COLOURS
 from fokkerplanck.theory import EffectiveLoss
-from validation.claim import CONFIRMED, FAILED, NO_POWER, SIGMAS, TWO_SIDED, Claim, Finding
+from validation.claim import CONFIRMED, FAILED, NO_POWER, Claim, Finding
+from validation.drawing import WITH_ERROR, bars
+from validation.judging import ALARM, sigmas
 from validation.seeds import seed
 
 if TYPE_CHECKING:
@@ -37,7 +39,6 @@ NOISES = {
 LR, SIGMA, X0 = 0.3, 0.05, 2.0
 STEPS = np.array([4000.0, 8000.0, 12000.0, 16000.0])
 SHIFT_CASE = (1.03519, 0.70281, 0.50885, 0.37863)  # mean x of the shift case by its closure
-FALSE_ALARM = 1e-3
 
 
 @dataclass(frozen=True)
@@ -131,16 +132,7 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
         ax.plot(steps / 1000, reached(law, steps), "-", **style)
         style = {"color": COLOURS["density"], "label": "small-lr law"}
         ax.plot(steps / 1000, reached(law.small_lr, steps), "--", **style)
-        ax.errorbar(
-            STEPS / 1000,
-            m.limit,
-            np.sqrt(np.diag(m.covariance)),
-            fmt="o",
-            ms=4,
-            capsize=2,
-            color=COLOURS["SGD"],
-            label="SGD, ± 1 standard error",
-        )
+        bars(ax, STEPS / 1000, m.limit, np.sqrt(np.diag(m.covariance)), f"SGD, {WITH_ERROR}")
         ax.set(title=f"{noise} noise", xlabel="steps / 1000")
     figure.axes[0].set_ylabel("mean place x along the valley")
     figure.axes[0].legend()
@@ -163,13 +155,14 @@ def _text(values: Array) -> str:
 def _one(noise: str, n: int) -> Claim:
     law = fp.effective_loss(chain(noise, SIGMA), slow="x")
     predicted, small = reached(law), reached(law.small_lr)
+    bound = sigmas(len(STEPS))
     if noise == "shift":
         predicted = np.array(SHIFT_CASE)
 
     def test() -> Finding:
         m = measured(noise, n, seed(SEED))
         error = np.sqrt(np.diag(m.covariance))
-        allowed = SIGMAS * error
+        allowed = bound * error
         off = np.abs(m.limit - predicted)
         seen = bool((np.abs(small - predicted) > allowed).any())
         good = bool((off <= allowed).all())
@@ -190,8 +183,8 @@ def _one(noise: str, n: int) -> Claim:
         f"mean x {_text(predicted)}; the small-lr law {_text(small)}",
         f"{n} chains, lambda = 1 + x^2/2, lr .3, sigma .05, batch 1, from x = 2, after 4000, 8000, 12000 and "
         "16000 steps",
-        "each within 3 standard errors, less the bias ~ sigma^2 that runs at 2 and 4 sigma show",
-        4 * TWO_SIDED,
+        f"each within {bound:.1f} standard errors, less the bias ~ sigma^2 that runs at 2 and 4 sigma show",
+        ALARM,
         test,
     )
 
@@ -201,7 +194,7 @@ def _joint(n: int) -> Claim:
     predicted = {k: reached(v) for k, v in laws.items()}
     small = {k: reached(v.small_lr) for k, v in laws.items()}
     freedom = len(NOISES) * len(STEPS)
-    bound = float(chi2.ppf(1 - FALSE_ALARM, freedom))
+    bound = float(chi2.isf(ALARM, freedom))
 
     def distance(target: dict[str, Array]) -> float:
         total = 0.0
@@ -222,7 +215,7 @@ def _joint(n: int) -> Claim:
         "All three closures hold together once the bias of the adiabatic picture, ~ sigma^2, is taken out",
         f"chi-square about {freedom}, below {bound:.1f}; the small-lr laws far above",
         f"mean x at four times for three noises: {n} chains at sigma .05, bias from {4 * n} at .1 and at .2",
-        f"chi-square of 12 numbers with their covariance, false alarm {FALSE_ALARM:g}",
-        FALSE_ALARM,
+        f"chi-square of {freedom} numbers with their covariance",
+        ALARM,
         test,
     )

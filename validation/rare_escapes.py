@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 import fokkerplanck as fp
 from fokkerplanck.plotting import COLOURS
 from fokkerplanck.theory.passage import mean_passage_time
-from validation.claim import TWO_SIDED, Claim, Finding, judged
+from validation.claim import Claim, Finding
+from validation.drawing import bars
+from validation.judging import ALARM, judged, sigmas
 from validation.seeds import seed
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ HEIGHT = 0.25  # of the barrier of x**4/4 - x**2/2
 EDGE, START, LR = 0.9, -1.0, 0.05
 REGION = f"x < {EDGE}"
 SEED, REPEATS = 47, 100
+BOUND = sigmas(blocks=REPEATS)
 RIVAL = 1.15  # a bias that must be seen
 
 
@@ -56,8 +59,8 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
         x, colour = np.array(barriers) + shift, COLOURS[level]
         value, error = np.array([(e.value, 3 * e.stat + e.disc) for e in found]).T
         above.plot(barriers, exact, "-", color=colour, lw=1, label=f"{level}, without sampling")
-        above.errorbar(x, value, error, fmt="o", ms=4, capsize=2, color=colour, label=f"{level}, splitting")
-        below.errorbar(x, value / exact - 1, error / exact, fmt="o", ms=4, capsize=2, color=colour)
+        bars(above, x, value, error, f"{level}, splitting", color=colour)
+        bars(below, x, value / exact - 1, error / exact, color=colour)
     below.axhline(0.0, color="0.4", lw=0.8)
     above.set(yscale="log", ylabel="mean time to leave, steps", title="Escapes that no simulation would see")
     below.set(xlabel="barrier / noise", ylabel="relative difference")
@@ -112,15 +115,15 @@ def _chain(barrier: int, walkers: int) -> Claim:
     exact = by_operator(barrier)
 
     def test() -> Finding:
-        return judged(of_chain(barrier, walkers), exact.value, RIVAL * exact.value, bias=exact.disc)
+        return judged(of_chain(barrier, walkers), exact.value, BOUND, RIVAL * exact.value, bias=exact.disc)
 
     return Claim(
         f"chain-{barrier}",
         f"Splitting finds how long a chain stays behind a barrier of {barrier} times its noise",
         f"{exact.value:.5g} steps, by the transition operator",
         f"{walkers} walkers in {REPEATS} repeats, lr {LR}",
-        f"within three standard errors, which would see {RIVAL - 1:.0%}",
-        TWO_SIDED,
+        f"within {BOUND:.1f} standard errors, which would see {RIVAL - 1:.0%}",
+        ALARM,
         test,
     )
 
@@ -129,14 +132,14 @@ def _paths(barrier: int, walkers: int) -> Claim:
     exact = quadrature(barrier)
 
     def test() -> Finding:
-        return judged(of_paths(barrier, walkers), exact, rival=RIVAL * exact)
+        return judged(of_paths(barrier, walkers), exact, BOUND, rival=RIVAL * exact)
 
     return Claim(
         f"paths-{barrier}",
         f"Splitting finds how long paths of the SDE stay behind a barrier of {barrier} times the noise",
         f"{exact:.5g}, by quadrature",
         f"{walkers} walkers in {REPEATS} repeats, Heun's steps of a twentieth of the local time scale",
-        f"within three standard errors and the step bias quoted, which would see {RIVAL - 1:.0%}",
-        TWO_SIDED,
+        f"within {BOUND:.1f} standard errors and the step bias quoted, which would see {RIVAL - 1:.0%}",
+        ALARM,
         test,
     )

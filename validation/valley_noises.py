@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 import fokkerplanck as fp
 from fokkerplanck.plotting import COLOURS
 from fokkerplanck.theory import EffectiveLoss
-from validation.claim import CONFIRMED, DETERMINISTIC, FAILED, TWO_SIDED, Claim, Finding, all_of, judged
+from validation.claim import CONFIRMED, FAILED, Claim, Finding
+from validation.drawing import WITH_ERROR, bars, points
+from validation.judging import ALARM, DETERMINISTIC, all_of, judged, sigmas
 from validation.seeds import seed
 
 if TYPE_CHECKING:
@@ -85,16 +87,13 @@ def slope(noise: str, x: float, lr: float, batch: int, n: int, base: int) -> fp.
     return fp.Estimate.from_replicas(ratio, model=float(limit.mean() / predicted.mean()))
 
 
-def _judge(e: fp.Estimate) -> Finding:
-    return judged(e.with_(model=0.0), 1.0, rival=e.model)
-
-
 def _drift(noise: str, n: int) -> Claim:
-    law = valley(noise)[1]
+    law, bound = valley(noise)[1], sigmas(len(PLACES), BLOCKS)
     short = [float(law.small_lr.evaluate("drift", x) / law.evaluate("drift", x)) for x in PLACES]
 
     def test() -> Finding:
-        return all_of({f"x = {x:g}": _judge(slope(noise, x, 0.3, 1, n, seed(SEED))) for x in PLACES})
+        found = {f"x = {x:g}": slope(noise, x, 0.3, 1, n, seed(SEED)) for x in PLACES}
+        return all_of({k: judged(e.with_(model=0.0), 1.0, bound, rival=e.model) for k, e in found.items()})
 
     return Claim(
         f"drift-{noise}",
@@ -103,20 +102,20 @@ def _drift(noise: str, n: int) -> Claim:
         f"{', '.join(f'{v:.3f}' for v in short)}; 0 if the noise did nothing",
         f"slope of the loss at {n} chains near each place, lr .3, sigma {WEAK:g}, {SNAPSHOTS} snapshots, "
         f"{BLOCKS} blocks of replicas",
-        "each within 3 standard errors; the small-lr law farther off, else no power",
-        len(PLACES) * TWO_SIDED,
+        f"each within {bound:.1f} standard errors; the small-lr law farther off, else no power",
+        ALARM,
         test,
     )
 
 
 def _grows(noise: str, n: int) -> Claim:
     force = [-float(valley(noise, lr, b)[1].evaluate("drift", 1.0)) for lr, b in STRONGER]
-    shown = [f"lr {lr:g}, batch {b}" for lr, b in STRONGER]
+    shown, bound = [f"lr {lr:g}, batch {b}" for lr, b in STRONGER], sigmas(len(STRONGER), BLOCKS)
 
     def test() -> Finding:
         found = [slope(noise, 1.0, lr, b, n, seed(SEED)) for lr, b in STRONGER]
         parts = {
-            name: judged(e.with_(model=0.0).scaled(f), f)
+            name: judged(e.with_(model=0.0).scaled(f), f, bound)
             for name, e, f in zip(shown, found, force, strict=True)
         }
         return all_of(parts)
@@ -126,8 +125,8 @@ def _grows(noise: str, n: int) -> Claim:
         f"With {noise} noise too the regularizer grows with lr and with the variation from batch to batch",
         f"V' = {', '.join(f'{f:.2e}' for f in force)} at x = 1, {'; '.join(shown)}",
         f"slope of the loss at {n} chains near x = 1 each, sigma {WEAK:g}",
-        "each within 3 standard errors",
-        len(STRONGER) * TWO_SIDED,
+        f"each within {bound:.1f} standard errors",
+        ALARM,
         test,
     )
 
@@ -219,28 +218,11 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
         ax.plot(x, -law.small_lr.evaluate("drift", x) / WEAK**2, "--", color=colour, label="small-lr law")
         found = [slope(noise, v, 0.3, 1, n, seed(SEED)) for v in PLACES]
         force = [-float(law.evaluate("drift", v)) / WEAK**2 for v in PLACES]
-        ax.errorbar(
-            PLACES,
-            [e.value * f for e, f in zip(found, force, strict=True)],
-            [e.stat * f for e, f in zip(found, force, strict=True)],
-            fmt="o",
-            ms=4,
-            capsize=2,
-            color=colour,
-            label="SGD, ± 1 standard error",
-        )
+        scaled = [e.scaled(f) for e, f in zip(found, force, strict=True)]
+        points(ax, PLACES, scaled, f"SGD, {WITH_ERROR}", color=colour)
         places = course(noise, n // 20, seed(SEED))
         middle, low, high = np.percentile(places, [50, 5, 95], axis=1)
-        fall.errorbar(
-            SEEN,
-            middle,
-            [middle - low, high - middle],
-            fmt="o-",
-            ms=4,
-            capsize=2,
-            color=colour,
-            label=f"{noise} noise",
-        )
+        bars(fall, SEEN, middle, [middle - low, high - middle], f"{noise} noise", fmt="o-", color=colour)
     ax.set(
         xlabel="place x along the valley (flattest at 0)",
         ylabel="slope of the effective loss / noise variance",

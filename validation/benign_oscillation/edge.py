@@ -9,12 +9,13 @@ import numpy as np
 import fokkerplanck as fp
 from validation.benign_oscillation.network import STEPS, TESTED, P, growth, learning_rate, runs
 from validation.benign_oscillation.system import cycle_growth
-from validation.claim import CONFIRMED, FAILED, Claim, Finding, all_of, judged
+from validation.claim import CONFIRMED, FAILED, Claim, Finding
+from validation.judging import ALARM, FEW, all_of, judged, sigmas
 
 BELOW = {True: (0.6, 0.95), False: (0.3, 0.6, 0.9, 0.95)}
 ABOVE = {True: (1.05, 1.2), False: (1.05, 1.1, 1.2, 1.3)}
 RATED = {True: (1.05, 1.2), False: (1.05, 1.1, 1.2)}
-MIDDLE, ONE_SIDED = 0.75, 1.35e-3
+MIDDLE = 0.75
 # Points without the strong feature are fitted after n ln(1/start)/ln(1 + a) steps; from then on the window.
 EARLY, FULL = 640, 0.003
 # Set before the first run: noise patches and points without the strong feature are not in the reduced map.
@@ -60,9 +61,12 @@ def _training(seeds: int) -> str:
 
 
 def _edge(quick: bool, seeds: int) -> Claim:
+    places, alarm = (*BELOW[quick], *ABOVE[quick]), FEW if quick else ALARM
+    bound = sigmas(len(places), seeds, 1, alarm)
+
     def one(a: float) -> Finding:
         found = weak_accuracy(a, seeds)
-        away = (MIDDLE - found.value if a < 1 else found.value - MIDDLE) - 3 * found.stat
+        away = (MIDDLE - found.value if a < 1 else found.value - MIDDLE) - bound * found.stat
         lost = diverged(a, seeds)
         note = f"; {lost} of {seeds} diverged and are left out" if lost else ""
         return Finding(str(found), CONFIRMED if away > 0 else FAILED, f"{away:+.2f} beyond{note}", (found,))
@@ -72,9 +76,9 @@ def _edge(quick: bool, seeds: int) -> Claim:
         "SGD with a large, oscillating step learns the weak feature; a small step learns only the strong one",
         "weak-only accuracy near .5 below a = 2 lr |v|^2/m = 1 and near 1 above",
         f"{_training(seeds)}; {TESTED} test points that have the weak feature and noise only",
-        f"mean and 3 standard errors below {MIDDLE:g} for a < 1, above it for a > 1",
-        ONE_SIDED * len(BELOW[quick] + ABOVE[quick]),
-        lambda: all_of({f"a = {a:g}": one(a) for a in (*BELOW[quick], *ABOVE[quick])}),
+        f"mean and {bound:.1f} standard errors below {MIDDLE:g} for a < 1, above it for a > 1",
+        alarm,
+        lambda: all_of({f"a = {a:g}": one(a) for a in places}),
     )
 
 
@@ -103,12 +107,14 @@ def _fitted(quick: bool, seeds: int) -> Claim:
 
 
 def _speed(quick: bool, seeds: int) -> Claim:
+    alarm = FEW if quick else ALARM
+    bound = sigmas(len(RATED[quick]), seeds, alarm=alarm)
     law = {a: 0.5 * cycle_growth(a, (P.weak / P.strong) ** 2) for a in RATED[quick]}
 
     def test() -> Finding:
         return all_of(
             {
-                f"a = {a:g}": judged(network_growth(a, seeds), g, rival=0.0, bias=CLOSE * g)
+                f"a = {a:g}": judged(network_growth(a, seeds), g, bound, rival=0.0, bias=CLOSE * g)
                 for a, g in law.items()
             }
         )
@@ -121,8 +127,9 @@ def _speed(quick: bool, seeds: int) -> Claim:
         "0 without oscillation",
         f"{_training(seeds)}; half the slope of the logarithm of the weak output, from step {EARLY} to "
         f"output {FULL:g}",
-        f"within 3 standard errors and {CLOSE:.0%} for noise patches and points without the strong feature",
-        2.7e-3 * len(law),
+        f"within {bound:.1f} standard errors and {CLOSE:.0%} for noise patches and points without the "
+        "strong feature",
+        alarm,
         test,
     )
 

@@ -14,6 +14,7 @@ from fokkerplanck.plotting import COLOURS
 from fokkerplanck.reporting.figures import STYLE
 from validation.benign_oscillation import edge, valley
 from validation.benign_oscillation.system import BOUNDED, cycle_growth, orbit
+from validation.drawing import points
 
 NETWORK = (0.3, 0.6, 0.9, 0.95, 1.02, 1.05, 1.1, 1.2, 1.3, 1.4)
 NOISES = ((0.02, "-"), (0.05, "--"))
@@ -52,9 +53,7 @@ def _edge(seeds: int) -> Figure:
     top.set(ylabel="output S of one example", title="(a) one example oscillates above a = 1", ylim=(0, 2.2))
     found = [edge.weak_accuracy(a, seeds) for a in NETWORK]
     lost = {a: edge.diverged(a, seeds) for a in NETWORK}
-    bottom.errorbar(
-        NETWORK, [e.value for e in found], [e.stat for e in found], fmt="o", ms=4, color=COLOURS["SGD"]
-    )
+    points(bottom, NETWORK, found)
     for a, n in lost.items():
         if n:
             bottom.annotate(f"{n} of {seeds}\ndiverged", (a, 0.97), ha="center", va="top", fontsize=7)
@@ -89,17 +88,8 @@ def _growth(n: int, seeds: int) -> Figure:
     )
     places = (1.02, *edge.RATED[False])
     grown = [edge.network_growth(a, seeds) for a in places]
-    ax.errorbar(
-        places,
-        [2 * e.value for e in grown],
-        [2 * e.stat for e in grown],
-        fmt="s",
-        ms=5,
-        mfc="white",
-        color="#b3261e",
-        label="network (two times)",
-        zorder=5,
-    )
+    square: dict[str, Any] = {"fmt": "s", "ms": 5, "mfc": "white", "color": "#b3261e", "zorder": 5}
+    points(ax, places, [e.scaled(2) for e in grown], "network (two times)", **square)
     ax.axvline(1, color="#888888", lw=0.8, ls=":")
     ax.set(
         yscale="log",
@@ -127,4 +117,4 @@ def _one_noise(ax: Axes, noise: float, style: str, n: int) -> None:
         "lw": 0.8,
         "color": COLOURS["SGD"],
     }
-    ax.errorbar(CHAINS, [e.value for e in found], [e.stat for e in found], label=f"chains, {name}", **marker)
+    points(ax, CHAINS, found, f"chains, {name}", **marker)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from validation.benign_oscillation.system import BOUNDED, orbit, step
-from validation.claim import CONFIRMED, DETERMINISTIC, FAILED, Claim, Finding
+from validation.claim import CONFIRMED, FAILED, Claim, Finding
+from validation.judging import DETERMINISTIC
 
 SETTLED, OSCILLATING = (0.5, 0.9, 0.98), (1.02, 1.1, 1.3, 1.5, 1.59)
 

@@ -13,7 +13,8 @@ from scipy.optimize import brentq
 import fokkerplanck as fp
 from validation import seeds
 from validation.benign_oscillation.system import SEED, Array, cycle_growth
-from validation.claim import CONFIRMED, DETERMINISTIC, FAILED, TWO_SIDED, Claim, Finding, all_of, judged
+from validation.claim import CONFIRMED, FAILED, Claim, Finding
+from validation.judging import ALARM, DETERMINISTIC, all_of, judged, sigmas
 
 MODEL = Path(__file__).parents[2] / "models" / "benign_valley.toml"
 RATIO = 0.04  # |u|^2/|v|^2 of the model
@@ -112,13 +113,13 @@ def _method(n: int, noise: float) -> str:
 
 
 def _below(n: int) -> Claim:
-    law = {a: regularizer_growth(a, BELOW_NOISE) for a in BELOW}
+    law, bound = {a: regularizer_growth(a, BELOW_NOISE) for a in BELOW}, sigmas(len(BELOW))
 
     def test() -> Finding:
         parts = {}
         for a, g in law.items():
             bias = 4 * (BELOW_NOISE / (1 - a)) ** 2 * g
-            parts[f"a = {a:g}"] = judged(measured_growth(a, BELOW_NOISE, n), g, rival=0.0, bias=bias)
+            parts[f"a = {a:g}"] = judged(measured_growth(a, BELOW_NOISE, n), g, bound, rival=0.0, bias=bias)
         return all_of(parts)
 
     return Claim(
@@ -127,21 +128,22 @@ def _below(n: int) -> Claim:
         ", ".join(f"{g:.4g} at a = {a:g}" for a, g in law.items())
         + " (fp.effective_loss of the valley along its floor); 0 without the regularizer",
         _method(n, BELOW_NOISE),
-        "within 3 standard errors and 4 (sigma/(1 - a))^2 of it: the next order, 3 of them beside a = 1",
-        len(BELOW) * TWO_SIDED,
+        f"within {bound:.1f} standard errors and 4 (sigma/(1 - a))^2 of it: the next order, 3 of them "
+        "beside a = 1",
+        ALARM,
         test,
     )
 
 
 def _above(n: int) -> Claim:
-    law = {a: cycle_growth(a, RATIO) for a in ABOVE}
+    law, bound = {a: cycle_growth(a, RATIO) for a in ABOVE}, sigmas(len(ABOVE))
     extended = {a: RATIO * a**2 / 2 * (1 - RATIO) * ABOVE_NOISE**2 / (1 - a) for a in ABOVE}
 
     def test() -> Finding:
         parts = {}
         for a, g in law.items():
             bias = NEXT_ORDER * (ABOVE_NOISE / (a - 1)) ** 2 * g
-            parts[f"a = {a:g}"] = judged(measured_growth(a, ABOVE_NOISE, n), g, extended[a], bias)
+            parts[f"a = {a:g}"] = judged(measured_growth(a, ABOVE_NOISE, n), g, bound, extended[a], bias)
         return all_of(parts)
 
     return Claim(
@@ -150,14 +152,14 @@ def _above(n: int) -> Claim:
         ", ".join(f"{g:.4g} at a = {a:g}" for a, g in law.items())
         + "; the regularizer, where it is not valid, would even have the wrong sign",
         _method(n, ABOVE_NOISE),
-        "within 3 standard errors and 10 (sigma/(a - 1))^2 of it",
-        len(ABOVE) * TWO_SIDED,
+        f"within {bound:.1f} standard errors and {NEXT_ORDER} (sigma/(a - 1))^2 of it",
+        ALARM,
         test,
     )
 
 
 def _across(n: int) -> Claim:
-    law = {a: operator_growth(a, ACROSS_NOISE) for a in ACROSS}
+    law, bound = {a: operator_growth(a, ACROSS_NOISE) for a in ACROSS}, sigmas(len(ACROSS))
     below = regularizer_growth(ACROSS[0], ACROSS_NOISE)
     above = cycle_growth(ACROSS[-1], RATIO)
     rivals = {ACROSS[0]: below, ACROSS[1]: 0.0, ACROSS[2]: above}
@@ -166,7 +168,7 @@ def _across(n: int) -> Claim:
         parts = {}
         for a, g in law.items():
             found = measured_growth(a, ACROSS_NOISE, n)
-            parts[f"a = {a:g}"] = judged(found.with_(disc=g.error), g.value, rivals[a])
+            parts[f"a = {a:g}"] = judged(found.with_(disc=g.error), g.value, bound, rivals[a])
         return all_of(parts)
 
     return Claim(
@@ -176,8 +178,8 @@ def _across(n: int) -> Claim:
         + f" (transition operator); regularizer {below:.4g} at {ACROSS[0]:g}, "
         f"cycle {above:.4g} at {ACROSS[2]:g}",
         _method(n, ACROSS_NOISE),
-        "each within 3 standard errors and the grid's error, and away from the other picture",
-        len(ACROSS) * TWO_SIDED,
+        f"each within {bound:.1f} standard errors and the grid's error, and away from the other picture",
+        ALARM,
         test,
     )
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 import fokkerplanck as fp
 from fokkerplanck.comparison import slopes
 from fokkerplanck.passages import from_passages
-from validation.claim import TWO_SIDED, Claim, Finding, all_of, judged
-from validation.flat_valley.system import WITHIN, Size, Valley, valley
+from validation.claim import Claim, Finding
+from validation.flat_valley.system import Size, Valley, valley, within
+from validation.judging import ALARM, all_of, judged, sigmas
 
 Array = NDArray[np.float64]
 
@@ -49,12 +50,13 @@ def chain_states(kappa: int, size: Size) -> Array:
 def _slopes(kappa: int, size: Size) -> Claim:
     v = valley(kappa)
     law, limit = v.slopes(True), v.slopes(False)
+    bound = sigmas(2, blocks=20)
 
     def test() -> Finding:
         found = slopes.of_states(v.setting, chain_states(kappa, size), v.law, "SGD chains")
         parts = zip(("ln p", "ln P(x,0)"), found, law, limit, strict=True)
         # The law is asymptotic in the separation of time scales; in the SDE limit it is off by .002 and .003.
-        return all_of({name: judged(e, a, b, bias=0.005) for name, e, a, b in parts})
+        return all_of({name: judged(e, a, bound, b, bias=0.005) for name, e, a, b in parts})
 
     return Claim(
         f"slopes-{kappa}",
@@ -63,8 +65,8 @@ def _slopes(kappa: int, size: Size) -> Claim:
         f"slopes {law[0]:.3f} and {law[1]:.3f}; its SDE {limit[0]:.3f} and {limit[1]:.3f}",
         f"{size.chains} chains started from the SDE's law, {size.settle:g} relaxation times, 4 snapshots, "
         "p-weighted slopes, jackknife of 20 blocks of replicas",
-        f"both {WITHIN} and .005 for the separation of time scales; the gap to the SDE above that",
-        2 * TWO_SIDED,
+        f"both {within(bound)} and .005 for the separation of time scales; the gap to the SDE above that",
+        ALARM,
         test,
     )
 
@@ -74,15 +76,15 @@ def _time(kappa: int, n: int, size: Size) -> Claim:
     law, limit = v.passage(True), v.passage(False)
 
     def test() -> Finding:
-        return judged(_exit(v, n, size.seed), law, limit, bias=0.003 * law)
+        return judged(_exit(v, n, size.seed), law, sigmas(), limit, bias=0.003 * law)
 
     return Claim(
         f"time-{kappa}",
         f"At lr .01 SGD reaches the flat part sooner than its SDE: kappa = {kappa}",
         f"{law:.0f} steps (finite-lr law, edge moved out); its SDE {limit:.0f}",
         f"{n} chains from (0, 0) to |x| = 2 pi/3",
-        f"{WITHIN} and .3 % for the separation of time scales; the gap to the SDE above that",
-        TWO_SIDED,
+        f"{within(sigmas())} and .3 % for the separation of time scales; the gap to the SDE above that",
+        ALARM,
         test,
     )
 
@@ -101,7 +103,7 @@ def _no_power(size: Size) -> Claim:
         "At lr .001 SGD still reaches the flat part sooner than its SDE",
         f"{law:.0f} steps; its SDE {limit:.0f}: an affordable run cannot see it, and must say so",
         f"{size.slow_exits} chains from (0, 0) to |x| = 2 pi/3",
-        f"{WITHIN} and .3 %, if the gap to the SDE is above that; else no power",
-        TWO_SIDED,
-        lambda: judged(_exit(v, size.slow_exits, size.seed), law, limit, bias=0.003 * law),
+        f"{within(sigmas())} and .3 %, if the gap to the SDE is above that; else no power",
+        ALARM,
+        lambda: judged(_exit(v, size.slow_exits, size.seed), law, sigmas(), limit, bias=0.003 * law),
     )

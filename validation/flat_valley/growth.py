@@ -9,20 +9,19 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 import fokkerplanck as fp
 from fokkerplanck.comparison import strength
 from fokkerplanck.passages import from_passages
-from validation.claim import CONFIRMED, FAILED, SIGMAS, TWO_SIDED, Claim, Finding, all_of, judged
-from validation.flat_valley.system import SEED, WITHIN, Size, Valley, valley
+from validation.claim import CONFIRMED, FAILED, NO_POWER, Claim, Finding
+from validation.flat_valley.system import SEED, Size, Valley, valley, within
+from validation.judging import ALARM, all_of, judged, sigmas
 
 Array = NDArray[np.float64]
 RATES = (0.0025, 0.005, 0.01, 0.02)
 BATCHES = (40, 20, 10, 5)
 ARRIVALS = (20, 10, 5)
 BINS, BLOCKS, SNAPSHOTS, SETTLED = 8, 20, 12, 12.0
-FALSE_ALARM = 1e-3
 
 
 def claims(size: Size) -> Iterator[Claim]:
@@ -82,15 +81,14 @@ def _flatness(size: Size) -> Claim:
     v = valley(4)
     ends = np.array([0.0, np.pi])
     laws = [-np.diff(law.evaluate("drift_potential", ends))[0] for law in (v.law, v.law.small_lr)]
-    # The largest of eight, dependent or not, with errors from twenty blocks.
-    bound = float(student.ppf(1 - FALSE_ALARM / (2 * BINS), BLOCKS - 1))
+    bound = sigmas(BINS + 1, BLOCKS)  # dependent or not
 
     def test() -> Finding:
         d = drift(size)
         gap = d.measured - d.predicted
         worst = float(abs(gap.mean(axis=0) / (gap.std(axis=0, ddof=1) / np.sqrt(BLOCKS))).max())
         fall = fp.Estimate.from_replicas(-potential(d.measured)[:, -1], unit="loss")
-        told = judged(fall, float(-potential(d.predicted.mean(axis=0))[-1]), rival=0.0)
+        told = judged(fall, float(-potential(d.predicted.mean(axis=0))[-1]), bound, rival=0.0)
         ok = told.verdict == CONFIRMED and worst <= bound and bool((d.measured.mean(axis=0) < 0).all())
         text = f"{told.reason}; worst bin off by {worst:.1f} standard errors"
         return Finding(f"V falls by {fall}", CONFIRMED if ok else FAILED, text, (fall,))
@@ -102,9 +100,9 @@ def _flatness(size: Size) -> Claim:
         "sharpest to the flattest place; without noise by 0",
         f"slope of the loss at {size.strength} chains spread along the valley, {SNAPSHOTS} snapshots, in "
         f"{BINS} bins of |x|, {BLOCKS} blocks of replicas",
-        f"fall {WITHIN} averaged alike, every bin negative, none of the {BINS} bins off by more than "
-        f"{bound:.1f} standard errors",
-        TWO_SIDED + FALSE_ALARM,
+        f"fall {within(bound)} averaged alike, every bin negative, none of the {BINS} bins off by more than "
+        "that",
+        ALARM,
         test,
     )
 
@@ -131,14 +129,15 @@ def by_law(v: Valley) -> tuple[float, float]:
 def _grows(name: str, what: str, pairs: list[tuple[float, int]], size: Size) -> Claim:
     laws = [by_law(valley(4, lr, batch))[0] for lr, batch in pairs]
     settings = [f"lr {lr:g}, batch {batch}" for lr, batch in pairs]
+    bound = sigmas(len(pairs), BLOCKS)
 
     def test() -> Finding:
         found = [measured(lr, batch, size) for lr, batch in pairs]
-        parts = {s: judged(e, law) for s, e, law in zip(settings, found, laws, strict=True)}
+        parts = {s: judged(e, law, bound) for s, e, law in zip(settings, found, laws, strict=True)}
         answer = all_of(parts)
         steps = [(b.value - a.value) / np.hypot(a.stat, b.stat) for a, b in pairwise(found)]
-        if min(steps) < SIGMAS:
-            return Finding(answer.measured, FAILED, "it does not grow throughout", answer.numbers)
+        if answer.verdict == CONFIRMED and min(steps) < bound:
+            return Finding(answer.measured, NO_POWER, "growth is not seen throughout", answer.numbers)
         return answer
 
     return Claim(
@@ -146,8 +145,8 @@ def _grows(name: str, what: str, pairs: list[tuple[float, int]], size: Size) -> 
         f"The regularizer grows with the {what}, and so does the noise strength Delta",
         f"S = {', '.join(f'{v:.5f}' for v in laws)} at {'; '.join(settings)}",
         f"drift of {size.strength} chains spread along the valley, 12 snapshots, 20 blocks of replicas",
-        f"each {WITHIN}, and each above the one before by more than 3",
-        len(pairs) * TWO_SIDED,
+        f"each {within(bound)}, and each above the one before by more than that, else no power",
+        ALARM,
         test,
     )
 
@@ -165,12 +164,13 @@ def arrival(batch: int, size: Size) -> fp.Estimate:
 
 def _sooner(size: Size) -> Claim:
     laws = [valley(4, 0.01, b).passage(True) for b in ARRIVALS]
+    bound = sigmas(len(ARRIVALS))
 
     def test() -> Finding:
         found = [arrival(b, size) for b in ARRIVALS]
         return all_of(
             {
-                f"batch {b}": judged(e, law, bias=0.003 * law)
+                f"batch {b}": judged(e, law, bound, bias=0.003 * law)
                 for b, e, law in zip(ARRIVALS, found, laws, strict=True)
             }
         )
@@ -181,7 +181,7 @@ def _sooner(size: Size) -> Claim:
         f"{', '.join(f'{v:.0f}' for v in laws)} steps at batch {', '.join(map(str, ARRIVALS))}: halved each "
         "time; the same at each if the noise did not count",
         f"{size.exits[4] // 4} chains from (0, 0) to |x| = 2 pi/3 each, lr .01",
-        f"each {WITHIN} and .3 % for the separation of time scales",
-        len(ARRIVALS) * TWO_SIDED,
+        f"each {within(bound)} and .3 % for the separation of time scales",
+        ALARM,
         test,
     )

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 import fokkerplanck as fp
 from fokkerplanck.operators import Generator
-from validation.claim import CONFIRMED, DETERMINISTIC, FAILED, Claim, Finding, all_of, exact
+from validation.claim import CONFIRMED, FAILED, Claim, Finding
 from validation.flat_valley.system import Valley, valley
+from validation.judging import DETERMINISTIC, all_of, exact
 
 Array = NDArray[np.float64]
 # Slopes of ln p (Fourier-Hermite, ten digits) and of ln P(x, 0) against ln F.

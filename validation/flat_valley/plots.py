@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from fokkerplanck.plotting import COLOURS
+from validation.drawing import WITH_ERROR, bars, points
 from validation.flat_valley import growth
 from validation.flat_valley.chains import chain_states
 from validation.flat_valley.system import Size, valley
@@ -33,16 +34,8 @@ def law(size: Size) -> tuple[str, Figure]:
         values = which.evaluate("marginal", x)
         values /= 2 * np.trapezoid(values, x)
         ax.plot(v.law.evaluate("flatness", x), values, style, color=colour, label=label)
-    ax.errorbar(
-        v.law.evaluate("flatness", middle),
-        p.mean(axis=0),
-        p.std(axis=0, ddof=1) / np.sqrt(BLOCKS),
-        fmt="o",
-        ms=3.5,
-        capsize=2,
-        color=COLOURS["SGD"],
-        label="SGD, ± 1 standard error",
-    )
+    error = p.std(axis=0, ddof=1) / np.sqrt(BLOCKS)
+    bars(ax, v.law.evaluate("flatness", middle), p.mean(axis=0), error, f"SGD, {WITH_ERROR}")
     ax.set(
         xlabel="flatness F = 1/sqrt(sharpness)",
         ylabel="probability density p(x) along the valley",
@@ -68,16 +61,7 @@ def effective_loss(size: Size) -> tuple[str, Figure]:
     blocks = growth.potential(d.measured)
     ends = (np.arange(growth.BINS) + 1) * np.pi / growth.BINS
     error = blocks.std(axis=0, ddof=1) / np.sqrt(growth.BLOCKS)
-    ax.errorbar(
-        ends,
-        blocks.mean(axis=0),
-        error,
-        fmt="o",
-        ms=4,
-        capsize=2,
-        color=COLOURS["SGD"],
-        label="SGD, drift added up, ± 1 standard error",
-    )
+    bars(ax, ends, blocks.mean(axis=0), error, f"SGD, drift added up, {WITH_ERROR}")
     ax.axhline(0, color="#888888", lw=0.8, ls=":", label="the loss itself: level")
     ax.set(
         xlabel="place x along the valley (0: sharpest, pi: flattest)",
@@ -101,16 +85,7 @@ def growing(size: Size) -> tuple[str, Figure]:
         strengths = [growth.by_law(valley(4, lr, b)) for lr, b in pairs]
         found = [growth.measured(lr, b, size) for lr, b in pairs]
         ax.plot(delta, [a for a, _ in strengths], color=colour, lw=1)
-        ax.errorbar(
-            delta,
-            [e.value for e in found],
-            [e.stat for e in found],
-            fmt="o",
-            ms=4,
-            capsize=2,
-            color=colour,
-            label=f"SGD, {label}",
-        )
+        points(ax, delta, found, f"SGD, {label}", color=colour)
     ax.plot([0.01, 0.1], [0.01, 0.1], "--", color=COLOURS["density"], label="SDE: S = Delta")
     ax.set(
         xscale="log",
@@ -127,16 +102,7 @@ def growing(size: Size) -> tuple[str, Figure]:
     laws = [valley(4, 0.01, b).passage(True) for b in growth.ARRIVALS]
     delta = [0.5 / b for b in growth.ARRIVALS]
     time.plot(delta, laws, color=COLOURS["theory"], label="law at lr .01")
-    time.errorbar(
-        delta,
-        [e.value for e in found],
-        [e.stat for e in found],
-        fmt="o",
-        ms=4,
-        capsize=2,
-        color=COLOURS["SGD"],
-        label="SGD",
-    )
+    points(time, delta, found, "SGD")
     time.set(
         xlabel="noise strength Delta",
         ylabel="mean steps to the flat part",

@@ -11,8 +11,9 @@ import numpy as np
 import fokkerplanck as fp
 from fokkerplanck.comparison import strength
 from fokkerplanck.comparison.setting import Setting
-from validation.claim import DETERMINISTIC, TWO_SIDED, Claim, Finding, exact, judged
-from validation.flat_valley.system import SEED, WITHIN, Size, valley
+from validation.claim import Claim, Finding
+from validation.flat_valley.system import SEED, Size, valley, within
+from validation.judging import ALARM, DETERMINISTIC, exact, judged, sigmas
 
 SHARED = ((0.01, 10), (0.004, 4), (0.001, 1))  # (lr, batch)
 
@@ -49,14 +50,15 @@ def _strength(lr: float, batch: int, key: int, size: Size) -> Claim:
     limit = strength.predicted(v.setting, v.law.small_lr).value
     effort = replace(_with(v.setting, strength_chains=size.strength), seed=size.seed - SEED)
     measure: Callable[[], fp.Estimate] = lambda: strength.measured(effort, v.sgd, 40 + key)[0]  # noqa: E731
+    bound = sigmas(blocks=20)
     return Claim(
         f"strength-{lr:g}",
         f"At lr {lr:g}, batch {batch} the regularizer is stronger than its SDE's by eta lambda/2",
         f"S = {law:.5f}, {law / limit - 1:+.1%}; its SDE {limit:.5f}",
         f"drift of {size.strength} chains spread along the valley, 12 snapshots, 20 blocks of replicas",
-        f"{WITHIN}; the gap to the SDE above that, else no power",
-        TWO_SIDED,
-        lambda: judged(measure(), law, limit),
+        f"{within(bound)}; the gap to the SDE above that, else no power",
+        ALARM,
+        lambda: judged(measure(), law, bound, limit),
     )
 
 

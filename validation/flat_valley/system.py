@@ -17,7 +17,6 @@ from fokkerplanck.theory import EffectiveLoss
 MODEL = Path(__file__).parents[2] / "models" / "flat_valley.toml"
 SEED = 11
 EDGE = 2 * np.pi / 3
-WITHIN = "within 3 standard errors of the finite-lr law"
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,11 @@ class Size:
 
 FULL = Size(chains=12_000, settle=4.0, exits={4: 12_000, 2: 20_000}, slow_exits=200, strength=8_000)
 QUICK = Size(chains=1_600, settle=2.5, exits={4: 2_500}, slow_exits=40, strength=2_000)
+
+
+def within(bound: float) -> str:
+    """The criterion in words."""
+    return f"within {bound:.1f} standard errors of the finite-lr law"
 
 
 class Valley:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy.stats import t as student
 
 import fokkerplanck as fp
-from validation.claim import CONFIRMED, FAILED, NO_POWER, NOT_CONFIRMED, Claim, Finding, all_of
+from validation.claim import CONFIRMED, FAILED, NO_POWER, NOT_CONFIRMED, Claim, Finding
+from validation.judging import ALARM, all_of, sigmas
 from validation.large_steps.network import ARMS, P, Trained, trained
 
-ALARM = 2.5e-3  # one-sided
 Sizes = tuple[int, int]
 
 
@@ -33,14 +32,16 @@ def of_arm(
     return np.array([what(r) for r in trained(arm, *s)])
 
 
-def above(values: np.ndarray[tuple[int], np.dtype[np.float64]], bound: float, otherwise: str) -> Finding:
+def above(
+    values: np.ndarray[tuple[int], np.dtype[np.float64]], least: float, numbers: int, otherwise: str
+) -> Finding:
     """Whether a mean lies above a bound, by Student's law; below it the verdict is `otherwise`."""
     mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
-    slack = float(student.isf(ALARM, len(values) - 1)) * error
-    verdict = CONFIRMED if mean - slack > bound else otherwise if mean + slack < bound else NO_POWER
+    slack = sigmas(numbers, len(values), sides=1) * error
+    verdict = CONFIRMED if mean - slack > least else otherwise if mean + slack < least else NO_POWER
     found = fp.Estimate(mean, stat=error)
     return Finding(
-        str(found), verdict, f"{mean - bound:+.3g} beyond {bound:g}, {slack:.2g} allowed", (found,)
+        str(found), verdict, f"{mean - least:+.3g} beyond {least:g}, {slack:.2g} allowed", (found,)
     )
 
 
@@ -60,7 +61,7 @@ def _sharpness(s: Sizes) -> Claim:
         for arm in ("large", "small", "amplified"):
             side = -1 if arm == "large" else 1
             values = of_arm(arm, s, lambda r: r.sharpness)
-            judgement = above(side * np.log(values / edge), 0.0, FAILED)
+            judgement = above(side * np.log(values / edge), 0.0, 3, FAILED)
             shown = str(fp.Estimate.from_replicas(values))
             parts[arm] = Finding(shown, judgement.verdict, judgement.reason, judgement.numbers)
         return all_of(parts)
@@ -74,8 +75,8 @@ def _sharpness(s: Sizes) -> Claim:
         "small step, "
         "with or without the large one's noise",
         _method(s) + "; amplified: each batch used that often running; power iteration on the training loss",
-        "the mean logarithm beyond that of 2/step on its side, by Student's law",
-        3 * ALARM,
+        f"the mean logarithm beyond that of 2/step on its side, by {sigmas(3, s[0], 1):.1f} standard errors",
+        ALARM,
         test,
     )
 
@@ -86,7 +87,7 @@ def _accuracy(s: Sizes) -> Claim:
         shown = {arm: fp.Estimate.from_replicas(a) for arm, a in accuracy.items()}
         best = max(("large", "annealed"), key=lambda arm: shown[arm].value)
         parts = {
-            f"{best} less {arm}": above(accuracy[best] - accuracy[arm], 0.0, NOT_CONFIRMED)
+            f"{best} less {arm}": above(accuracy[best] - accuracy[arm], 0.0, 2, NOT_CONFIRMED)
             for arm in ("small", "amplified")
         }
         table = ", ".join(f"{arm} {e}" for arm, e in shown.items())
@@ -102,7 +103,9 @@ def _accuracy(s: Sizes) -> Claim:
         "the large step, kept or annealed, above both; differences of 0 if the size of the step does not "
         "matter",
         _method(s) + "; annealed: large for half the time, then small; paired by seed",
-        "both paired differences above 0 by Student's law; a claim of the literature, reported as found",
-        2 * ALARM,
+        f"both paired differences above 0 by {sigmas(2, s[0], 1):.1f} standard errors; a claim of the "
+        "literature, "
+        "reported as found",
+        ALARM,
         test,
     )

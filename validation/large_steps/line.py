@@ -9,7 +9,8 @@ import numpy as np
 
 import fokkerplanck as fp
 from validation import seeds
-from validation.claim import CONFIRMED, DETERMINISTIC, FAILED, TWO_SIDED, Claim, Finding, all_of, judged
+from validation.claim import CONFIRMED, FAILED, Claim, Finding
+from validation.judging import ALARM, DETERMINISTIC, all_of, counted
 from validation.large_steps.system import REACH, SEED, Array, Well, chain, descent
 from validation.one_point import one_point_convexity
 
@@ -41,6 +42,13 @@ def share(lr: float, n: int, steps: int = STEPS) -> fp.Estimate:
     """Share of starts that have passed the barrier, with its binomial error (of at least one start)."""
     found = float(np.mean(np.abs(ends(lr, n, steps)) < Well.of_model().barrier))
     return fp.Estimate(found, stat=float(np.sqrt(max(found * (1 - found), 1 / n) / n)))
+
+
+def reached(
+    lr: float, n: int, predicted: float, numbers: int, rival: float, bias: float = 0.0, steps: int = STEPS
+) -> Finding:
+    """How many of the starts have passed it, against a prediction."""
+    return counted(round(share(lr, n, steps).value * n), n, predicted, numbers, rival, bias)
 
 
 def _class_conditions(well: Well) -> Claim:
@@ -89,7 +97,9 @@ def _class_conditions(well: Well) -> Claim:
 
 def _small_steps(well: Well, n: int) -> Claim:
     def test() -> Finding:
-        return all_of({f"step {lr:g}": judged(share(lr, n), well.flow_share, rival=1.0) for lr in BELOW})
+        return all_of(
+            {f"step {lr:g}": reached(lr, n, well.flow_share, len(BELOW), rival=1.0) for lr in BELOW}
+        )
 
     return Claim(
         "line-small",
@@ -100,8 +110,8 @@ def _small_steps(well: Well, n: int) -> Claim:
         "sharp minimum is unstable; 1 if the loss of stability were enough",
         f"{n} uniform starts on (-4, 4), {STEPS} steps, no noise, steps "
         f"{', '.join(f'{lr:g}' for lr in BELOW)}",
-        "each within 3 binomial standard errors",
-        len(BELOW) * TWO_SIDED,
+        "each within the exact binomial interval",
+        ALARM,
         test,
     )
 
@@ -130,7 +140,8 @@ def _stability(well: Well) -> Claim:
 
 def _large_steps(well: Well, n: int) -> Claim:
     def test() -> Finding:
-        return all_of({f"step {lr:g}": judged(share(lr, n), 1.0, rival=well.flow_share) for lr in ABOVE})
+        parts = {f"step {lr:g}": reached(lr, n, 1.0, len(ABOVE), rival=well.flow_share) for lr in ABOVE}
+        return all_of(parts)
 
     return Claim(
         "line-large",
@@ -138,8 +149,8 @@ def _large_steps(well: Well, n: int) -> Claim:
         f"1 above {well.release:.4f} and below 2; the basin's share {well.flow_share:.4f} if large steps "
         "did not free",
         f"{n} uniform starts, {STEPS} steps, no noise, steps {', '.join(f'{lr:g}' for lr in ABOVE)}",
-        "each within 3 standard errors, where the error is of at least one start",
-        len(ABOVE) * TWO_SIDED,
+        "each within the exact binomial interval",
+        ALARM,
         test,
     )
 
@@ -150,8 +161,8 @@ def _release(well: Well, n: int) -> Claim:
     def test() -> Finding:
         parts = {}
         for t, law in predicted.items():
-            found = share(JUST_ABOVE, n, t).with_(disc=law.disc)
-            parts[f"after {t}"] = judged(found, law.value, rival=well.flow_share)
+            found = reached(JUST_ABOVE, n, law.value, len(TIMES), well.flow_share, law.disc, t)
+            parts[f"after {t}"] = found
         return all_of(parts)
 
     return Claim(
@@ -161,7 +172,7 @@ def _release(well: Well, n: int) -> Claim:
         + ", ".join(f"{e.value:.4f} after {t}" for t, e in predicted.items())
         + f"; {well.flow_share:.4f} for ever if the release were above",
         f"{n} uniform starts; predicted by carrying their density along (4000 cells, against 2000)",
-        "each within 3 binomial standard errors and the error of the cells",
-        len(TIMES) * TWO_SIDED,
+        "each within the exact binomial interval and the error of the cells",
+        ALARM,
         test,
     )

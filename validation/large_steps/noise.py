@@ -8,7 +8,8 @@ from functools import cache
 import fokkerplanck as fp
 from fokkerplanck.passages import from_passages
 from validation import seeds
-from validation.claim import CONFIRMED, FAILED, TWO_SIDED, Claim, Finding, judged
+from validation.claim import CONFIRMED, FAILED, Claim, Finding
+from validation.judging import ALARM, judged, sigmas
 from validation.large_steps.system import SEED, Well, chain
 
 REGION = "x > 1"  # well beyond the barrier: who is there does not come back soon
@@ -40,7 +41,7 @@ def _seen(n: int) -> Claim:
         sgd = chain(TINY, (2 * D_SEEN / TINY) ** 0.5)
         run = sgd.first_passage(REGION, n, (well.a,), int(30 * steps), rng=[seeds.seed(SEED), 1])
         found = from_passages(run, f"{n} SGD chains", "steps").with_(disc=law.disc / TINY)
-        return judged(found, steps, bias=steps * TINY * curvature / 2)
+        return judged(found, steps, sigmas(), bias=steps * TINY * curvature / 2)
 
     return Claim(
         "noise-time",
@@ -48,9 +49,10 @@ def _seen(n: int) -> Claim:
         f"{steps:.0f} steps of {TINY:g} at D = step sigma^2/2 = {D_SEEN:g}, "
         f"where the well is {well.depth / D_SEEN:.1f} D deep",
         f"{n} chains from the sharp minimum to x = 1; predicted by SDE.generator(...).exit_time, 2048 cells",
-        f"within 3 standard errors, the grid's error and step x curvature/2 = {TINY * curvature / 2:.1%} "
+        f"within {sigmas():.1f} standard errors, the grid's error and step x curvature/2 = "
+        f"{TINY * curvature / 2:.1%} "
         "(the ramp)",
-        TWO_SIDED,
+        ALARM,
         test,
     )
 

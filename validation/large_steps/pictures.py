@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 import fokkerplanck as fp
 from fokkerplanck.plotting import COLOURS
 from fokkerplanck.reporting.figures import STYLE
+from validation.drawing import points
 from validation.large_steps import digits, line, noise, plane
 from validation.large_steps.network import ARMS, P, trained
 from validation.large_steps.system import MODELS, Well
@@ -74,11 +74,9 @@ def _share(ax: Axes, well: Well, n: int) -> None:
         label="line: predicted",
     )
     found = [line.share(lr, n) for lr in STEPS_SHOWN]
-    style: dict[str, Any] = {"fmt": "o", "ms": 4, "lw": 0.8, "color": COLOURS["SGD"]}
-    ax.errorbar(STEPS_SHOWN, [e.value for e in found], [e.stat for e in found], label="line: found", **style)
+    points(ax, STEPS_SHOWN, found, "line: found", lw=0.8)
     dips = [plane.share(lr, n // 4) for lr in PLANE_SHOWN]
-    style |= {"fmt": "s", "mfc": "white"}
-    ax.errorbar(PLANE_SHOWN, [e.value for e in dips], [e.stat for e in dips], label="plane: found", **style)
+    points(ax, PLANE_SHOWN, dips, "plane: found", lw=0.8, fmt="s", mfc="white")
     for place, text in ((well.unstable, "2/K"), (edge, "release")):
         ax.axvline(place, color="#888888", ls=":", lw=0.8)
         ax.text(

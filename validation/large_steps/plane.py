@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 import fokkerplanck as fp
 from validation import seeds
-from validation.claim import CONFIRMED, DETERMINISTIC, FAILED, TWO_SIDED, Claim, Finding, all_of, judged
+from validation.claim import CONFIRMED, FAILED, Claim, Finding
+from validation.judging import ALARM, DETERMINISTIC, all_of, counted, judged, sigmas
 from validation.large_steps.system import MODELS, REACH, SEED, Array, descent, plane_chain
 from validation.one_point import one_point_convexity
 
@@ -170,7 +171,7 @@ def _small(bowl: Dips, n: int) -> Claim:
     def test() -> Finding:
         found = share(SMALL, n)
         both = found.with_(stat=float(np.hypot(found.stat, flow.stat)))
-        return judged(both, flow.value, rival=1.0)
+        return judged(both, flow.value, sigmas(), rival=1.0)
 
     return Claim(
         "plane-small",
@@ -179,8 +180,8 @@ def _small(bowl: Dips, n: int) -> Claim:
         "starts); "
         "1 if small steps freed",
         f"{n} uniform starts on the box, step {SMALL:g}, {STEPS} steps, no noise; within .01 of the minimum",
-        "within 3 standard errors of both",
-        TWO_SIDED,
+        f"within {sigmas():.1f} standard errors of both",
+        ALARM,
         test,
     )
 
@@ -190,7 +191,8 @@ def _large(bowl: Dips, n: int) -> Claim:
     flow = 0.24  # roughly: only to say what would be seen if large steps did not free
 
     def test() -> Finding:
-        return all_of({f"step {lr:g}": judged(share(lr, n), 1.0, rival=flow) for lr in LARGE})
+        seen = {lr: round(share(lr, n).value * n) for lr in LARGE}
+        return all_of({f"step {lr:g}": counted(k, n, 1.0, len(LARGE), flow) for lr, k in seen.items()})
 
     return Claim(
         "plane-large",
@@ -199,7 +201,7 @@ def _large(bowl: Dips, n: int) -> Claim:
         f"{releases[1]:.3f}; sideways they may let go sooner); about {flow:g} if large steps did not free",
         f"{n} uniform starts on the box, steps {', '.join(f'{lr:g}' for lr in LARGE)}, {STEPS} of them, no "
         "noise",
-        "each within 3 standard errors, where the error is of at least one start",
-        len(LARGE) * TWO_SIDED,
+        "each within the exact binomial interval",
+        ALARM,
         test,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fokkerplanck.plotting import COLOURS
+from validation.drawing import points
 from validation.near_degenerate.judge import claims
 from validation.near_degenerate.system import (
     MOVED,
@@ -66,16 +67,7 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
     minimum.plot([delta(int(b)) for b in batches], law, ".-", color=COLOURS["theory"], label="law at lr .01")
     for k, b in enumerate(MOVED):
         found = place(b, n)
-        minimum.errorbar(
-            delta(b),
-            found.value,
-            found.stat,
-            fmt="o",
-            ms=4,
-            capsize=2,
-            color=COLOURS["SGD"],
-            label="SGD, from the drift" if k == 0 else None,
-        )
+        points(minimum, [delta(b)], [found], "SGD, from the drift" if k == 0 else "")
     minimum.set(
         xlabel="noise strength Delta = lr sigma^2 / (2 batch)",
         ylabel="place x* of the minimum",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import fokkerplanck as fp
-from validation.claim import DETERMINISTIC, TWO_SIDED, Claim, Finding, all_of, exact, judged
+from validation.claim import Claim, Finding
+from validation.judging import ALARM, DETERMINISTIC, all_of, exact, judged, sigmas
 from validation.near_degenerate.system import (
     BLOCKS,
     MOVED,
@@ -89,10 +90,11 @@ def _joint() -> Claim:
 def _moved(n: int) -> Claim:
     predicted = [lowest(valley(b)[1]) for b in MOVED]
     limit = [lowest(valley(b)[1].small_lr) for b in MOVED]
+    bound = sigmas(len(MOVED), BLOCKS)
 
     def test() -> Finding:
         rows = zip(MOVED, predicted, limit, strict=True)
-        return all_of({f"Delta {delta(b):g}": judged(place(b, n), law, sde) for b, law, sde in rows})
+        return all_of({f"Delta {delta(b):g}": judged(place(b, n), law, bound, sde) for b, law, sde in rows})
 
     return Claim(
         "chain-moves",
@@ -101,8 +103,8 @@ def _moved(n: int) -> Claim:
         f"; its SDE {', '.join(f'{p:.3f}' for p in limit)}",
         f"strength of the regularizer from the drift of {n} chains started within .2 of it, {SNAPSHOTS} "
         f"snapshots, {BLOCKS} blocks; corrected by the law for the width of the window",
-        "each within 3 standard errors of the law; the SDE farther off than that",
-        len(MOVED) * TWO_SIDED,
+        f"each within {bound:.1f} standard errors of the law; the SDE farther off than that",
+        ALARM,
         test,
     )
 
@@ -119,7 +121,7 @@ def _threshold(n: int) -> Claim:
         noise = delta(batch) * ratio / found.value
         shift = delta(batch) * ratio / by_law - predicted
         measured = fp.Estimate(noise - shift, stat=noise * found.stat / found.value, unit="loss")
-        return judged(measured, predicted, ratio)
+        return judged(measured, predicted, sigmas(blocks=BLOCKS), ratio)
 
     return Claim(
         "chain-threshold",
@@ -127,8 +129,8 @@ def _threshold(n: int) -> Claim:
         f"Delta = (b/c)(1 - eta lambda/2) = {predicted:.4f}; its SDE b/c = {ratio:.4f}",
         f"strength of the regularizer from {n} chains within .4 of x = 0 at batch {batch}, corrected by the "
         "law for the width of the window",
-        "within 3 standard errors; the SDE farther off",
-        TWO_SIDED,
+        f"within {sigmas(blocks=BLOCKS):.1f} standard errors; the SDE farther off",
+        ALARM,
         test,
     )
 
@@ -136,11 +138,12 @@ def _threshold(n: int) -> Claim:
 def _sooner(n: int) -> Claim:
     batches = (20, 10, 5)
     laws = [law_of_arrival(b, True) for b in batches]
+    bound = sigmas(len(batches))
 
     def test() -> Finding:
         return all_of(
             {
-                f"batch {b}": judged(arrival(b, n, seed(SEED)), law, bias=0.01 * law)
+                f"batch {b}": judged(arrival(b, n, seed(SEED)), law, bound, bias=0.01 * law)
                 for b, law in zip(batches, laws, strict=True)
             }
         )
@@ -151,7 +154,8 @@ def _sooner(n: int) -> Claim:
         f"{', '.join(f'{v:.0f}' for v in laws)} steps at batch {', '.join(map(str, batches))}; in a level "
         "valley each would be half of the one before",
         f"{n} chains from (0, 0) to |x| = 1 each, lr .01",
-        "each within 3 standard errors of the law at this lr and 1 % for the separation of time scales",
-        len(batches) * TWO_SIDED,
+        f"each within {bound:.1f} standard errors of the law at this lr and 1 % for the separation of "
+        "time scales",
+        ALARM,
         test,
     )

@@ -22,8 +22,8 @@ from models.patched_digits import (
     training_data,
 )
 from validation.claim import NOT_CONFIRMED, Claim, Finding
-from validation.order_of_learning.judging import above
-from validation.order_of_learning.runs import FULL, Size, mean, over_seeds, quantile
+from validation.judging import above, sigmas
+from validation.order_of_learning.runs import FULL, Size, mean, over_seeds
 
 Labels = NDArray[np.intp]
 BEFORE, AFTER = 120, 120  # epochs at the large rate, and then at the small one
@@ -44,9 +44,9 @@ class Course:
 
 def claims(size: Size, base: int) -> Iterator[Claim]:
     """What the patch costs, and at which rate it costs more."""
-    t = quantile(size.seeds, size.alarm)
+    t = bound(size)
     how = (
-        f"{size.seeds} seeds; {SETTING.examples} digits, {SETTING.only_image:.0%} without a patch, "
+        f"{size.patch_seeds} seeds; {SETTING.examples} digits, {SETTING.only_image:.0%} without a patch, "
         f"{SETTING.only_patch:.0%} of the patches without an image; batch {BATCH}, {BEFORE + AFTER} epochs; "
         "accuracy on the other digits, without a patch; paired by seed with training without any patch"
     )
@@ -56,7 +56,7 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
         "the accuracy falls [pub, abstract; by how much on these digits is not known]; else it does not",
         f"{how}; rate {RATES[1]:g}",
         f"fall above 0 by {t:.1f} standard errors (Student); not confirmed where {SEEN:g} is excluded",
-        size.alarm / 2,
+        size.alarm,
         partial(_hurts, size, base),
     )
     yield Claim(
@@ -65,7 +65,7 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
         "the accuracy falls by more at the small rate [pub, abstract, for larger images]; else by the same",
         f"{how}; rate {RATES[0]:g} for {BEFORE} epochs, then {RATES[1]:g} for {AFTER}, against {RATES[1]:g}",
         f"difference above 0 by {t:.1f} standard errors (Student); not confirmed where {SEEN:g} is excluded",
-        size.alarm / 2,
+        size.alarm,
         partial(_order, size, base),
     )
 
@@ -134,10 +134,15 @@ def _course(base: int, patched: bool, large: bool, onward: int, seed: int) -> Co
 def courses(patched: bool, large: bool, size: Size, base: int, executor: Executor | None = None) -> Course:
     """Of all seeds, (seeds, records)."""
     onward = ONWARD if size == FULL else BEFORE + AFTER
-    found = over_seeds(partial(_course, base, patched, large, onward), size.seeds, executor)
+    found = over_seeds(partial(_course, base, patched, large, onward), size.patch_seeds, executor)
     return Course(
         found[0].epoch, *(np.stack([getattr(c, n) for c in found]) for n in ("loss", "train", "clean"))
     )
+
+
+def bound(size: Size) -> float:
+    """Standard errors that a mean must be above 0."""
+    return sigmas(1, size.patch_seeds, 1, size.alarm)
 
 
 def falls(large: bool, size: Size, base: int) -> Array:
@@ -149,13 +154,12 @@ def falls(large: bool, size: Size, base: int) -> Array:
 
 
 def _hurts(size: Size, base: int) -> Finding:
-    t = quantile(size.seeds, size.alarm)
-    return above(mean(falls(False, size, base)), 0.0, t, SEEN, NOT_CONFIRMED)
+    return above(mean(falls(False, size, base)), 0.0, bound(size), SEEN, NOT_CONFIRMED)
 
 
 def _order(size: Size, base: int) -> Finding:
     small, large = (falls(x, size, base) for x in (False, True))
-    found = above(mean(small - large), 0.0, quantile(size.seeds, size.alarm), SEEN, NOT_CONFIRMED)
+    found = above(mean(small - large), 0.0, bound(size), SEEN, NOT_CONFIRMED)
     return Finding(
         f"{found.measured}\nsmall: {mean(small)}\nlarge, then small: {mean(large)}",
         found.verdict,

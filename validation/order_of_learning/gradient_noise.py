@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 
 from models.order_of_learning import RATES, Array
-from validation.claim import NOT_CONFIRMED, Claim, Finding, all_of
-from validation.order_of_learning.judging import above, within
+from validation.claim import NOT_CONFIRMED, Claim, Finding
+from validation.judging import above, all_of, within
 from validation.order_of_learning.network import Course
 from validation.order_of_learning.runs import (
     AFTER,
@@ -19,7 +19,6 @@ from validation.order_of_learning.runs import (
     gradient_noise,
     learned,
     mean,
-    quantile,
 )
 
 GAP = 0.937 - 0.77  # the least that is predicted at equal fit
@@ -28,8 +27,6 @@ LARGE, SMALL = (
     f"rate {RATES[0]:g} for the time {BEFORE:g}, then {RATES[1]:g} for {AFTER:g}",
     f"rate {RATES[1]:g}",
 )
-STUDENT = "by Student's quantile of standard errors; fails where what is predicted is excluded as surely"
-
 # (time, accuracy on P alone) between which the small rate fits the data as the other course does at its end
 EQUAL_FIT = ((40.0, 0.69), (60.0, 0.77))
 ROUNDING = 0.01  # of these predictions
@@ -58,8 +55,8 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
         "does at equal fit",
         "accuracy on P alone .937 ± .007 and .69–.77 [der]; without the effect the two are equal",
         f"{how}; {LARGE}, at the end; {SMALL}, at the times 40 and 60, when it fits the data as well",
-        "means at .937, .69 and .77, with Student's quantile of standard errors and 3 times .007, or .01",
-        3 * size.alarm,
+        f"means at .937, .69 and .77, within {size.bound(3):.1f} standard errors and 3 times .007, or .01",
+        size.alarm,
         partial(_accuracies, size, base),
     )
     yield Claim(
@@ -68,8 +65,8 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
         f"when Q is learned (mean accuracy on Q alone above {LEARNED:g} from then on), P is known to less "
         "than .77 at the small rate, as at equal fit, and to more than that after the large one",
         f"{how}; accuracy on P alone at that time",
-        f"difference of the two above 0, both means on their sides of .77, {STUDENT}",
-        1.5 * size.alarm,
+        f"difference of the two above 0, both means on their sides of .77, {student(size.bound(3, 1))}",
+        size.alarm,
         partial(_order, size, base),
     )
     if size.onward >= BEFORE + AFTER:
@@ -79,8 +76,8 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
             "equal time",
             "the gap at equal time is less than half of that at equal fit (time 60) [der: it catches up]",
             f"{how}; accuracy on P alone at the time {BEFORE + AFTER:g} of both, paired by seed",
-            f"half the gap at equal fit less that at equal time above 0 {STUDENT}",
-            size.alarm / 2,
+            f"half the gap at equal fit less that at equal time above 0 {student(size.bound(sides=1))}",
+            size.alarm,
             partial(_closes, size, base),
         )
     yield Claim(
@@ -88,10 +85,15 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
         "The large step alone, without noise that is put in, does the same (full gradient)",
         f"not seen in this model [der]: a clear benefit would exceed {CLEAR:g}",
         f"{how}; the same courses without noise, at the times 40 and 60, where both fit the data alike",
-        f"both differences on P alone above {CLEAR:g} {STUDENT}: not confirmed",
-        size.alarm / 2,
+        f"both differences on P alone above {CLEAR:g} {student(size.bound(2, 1))}: not confirmed",
+        size.alarm,
         partial(_step_alone, size, base),
     )
+
+
+def student(bound: float) -> str:
+    """The criterion in words."""
+    return f"by {bound:.1f} standard errors; fails where what is predicted is excluded as surely"
 
 
 def pair(size: Size, base: int, noisy: bool = True) -> tuple[Course, Course]:
@@ -106,7 +108,7 @@ def at(course: Course, time: float, what: str = "p_only") -> Array:
 
 def _accuracies(size: Size, base: int) -> Finding:
     large, small = pair(size, base)
-    t = quantile(size.seeds, size.alarm)
+    t = size.bound(3)
     found = {"large then small": within(mean(large.p_only[:, -1]), 0.937 - 0.021, 0.937 + 0.021, t, 0.77)}
     for time, p in EQUAL_FIT:
         value = mean(at(small, time))
@@ -116,7 +118,7 @@ def _accuracies(size: Size, base: int) -> Finding:
 
 def _order(size: Size, base: int) -> Finding:
     large, small = (c.p_only[:, learned(c)] for c in pair(size, base))
-    t = quantile(size.seeds, size.alarm)
+    t = size.bound(3, sides=1)
     return all_of(
         {
             "difference": above(mean(large - small), 0.0, t, GAP),
@@ -130,13 +132,13 @@ def _closes(size: Size, base: int) -> Finding:
     large, small = pair(size, base)
     early = large.p_only[:, -1] - at(small, EQUAL_FIT[1][0])
     late = large.p_only[:, -1] - small.p_only[:, -1]
-    judgement = above(mean(early / 2 - late), 0.0, quantile(size.seeds, size.alarm), GAP / 2)
+    judgement = above(mean(early / 2 - late), 0.0, size.bound(sides=1), GAP / 2)
     return all_of({f"half of {mean(early)}, less {mean(late)}": judgement})
 
 
 def _step_alone(size: Size, base: int) -> Finding:
     large, small = pair(size, base, noisy=False)
-    t = quantile(size.seeds, size.alarm)
+    t = size.bound(2, sides=1)
     found = {}
     for time, _ in EQUAL_FIT:
         fits = " and ".join(f"{at(c, time, 'train').mean():.3f}" for c in (large, small))

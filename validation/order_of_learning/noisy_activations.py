@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 
 from models.order_of_learning import NOISE, NOISY_RATE
-from validation.claim import Claim, Finding, all_of
-from validation.order_of_learning.judging import above, within
+from validation.claim import Claim, Finding
+from validation.judging import above, all_of, within
 from validation.order_of_learning.network import Course
-from validation.order_of_learning.runs import CLEARED, NOISY, Size, activation_noise, mean, quantile
+from validation.order_of_learning.runs import CLEARED, NOISY, Size, activation_noise, mean
 
 
 def claims(size: Size, base: int) -> Iterator[Claim]:
@@ -24,8 +24,8 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
         "at equal time",
         "accuracy on P alone .79–.82 with the noise, .52–.57 without [der, few repeats]",
         how,
-        "both means within the predictions, up to Student's quantile of standard errors",
-        2 * size.alarm,
+        f"both means within the predictions, up to {size.bound(2):.1f} standard errors",
+        size.alarm,
         partial(_levels, size, base),
     )
     yield Claim(
@@ -33,8 +33,9 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
         "The gap is one at equal time",
         ".22–.30 [der, few repeats]; without the effect 0",
         how,
-        "paired difference above 0 by Student's quantile of standard errors; fails where .22 is excluded",
-        size.alarm / 2,
+        f"paired difference above 0 by {size.bound(sides=1):.1f} standard errors; fails where .22 is "
+        "excluded",
+        size.alarm,
         partial(_gap, size, base),
     )
 
@@ -46,7 +47,7 @@ def pair(size: Size, base: int) -> tuple[Course, Course]:
 
 def _levels(size: Size, base: int) -> Finding:
     noisy, plain = (mean(c.p_only[:, -1]) for c in pair(size, base))
-    t = quantile(size.seeds, size.alarm)
+    t = size.bound(2)
     return all_of(
         {"annealed noise": within(noisy, 0.79, 0.82, t, 0.57), "none": within(plain, 0.52, 0.57, t, 0.79)}
     )
@@ -55,4 +56,4 @@ def _levels(size: Size, base: int) -> Finding:
 def _gap(size: Size, base: int) -> Finding:
     noisy, plain = pair(size, base)
     gap = mean(noisy.p_only[:, -1] - plain.p_only[:, -1])
-    return above(gap, 0.0, quantile(size.seeds, size.alarm), 0.22)
+    return above(gap, 0.0, size.bound(sides=1), 0.22)

@@ -9,7 +9,6 @@ from functools import lru_cache, partial
 from typing import TypeVar
 
 import numpy as np
-from scipy.stats import t as student
 
 from fokkerplanck import Estimate
 from models.order_of_learning import (
@@ -21,6 +20,7 @@ from models.order_of_learning import (
     Array,
     Setting,
 )
+from validation.judging import ALARM, FEW, sigmas
 from validation.order_of_learning.network import Course, Phase, train
 
 T = TypeVar("T")
@@ -36,16 +36,21 @@ LEARNED = 0.9  # mean accuracy on Q alone from which Q counts as learned: two of
 class Size:
     """How much is run.
 
-    `onward` is how long the small rate alone goes on; `alarm` the chance of a false alarm of one comparison
-    of means, which few seeds cannot afford to have small.
+    `patch_seeds` are those of the digits; `onward` is how long the small rate alone goes on; `alarm` the
+    chance that one true claim fails.
     """
 
     seeds: int
+    patch_seeds: int
     onward: float
     alarm: float
 
+    def bound(self, numbers: int = 1, sides: int = 2) -> float:
+        """Standard errors that the means of a claim may be off, by Student's law."""
+        return sigmas(numbers, self.seeds, sides, self.alarm)
 
-FULL, QUICK = Size(10, 280.0, 2.7e-3), Size(3, 60.0, 0.006)
+
+FULL, QUICK = Size(10, 60, 280.0, ALARM), Size(5, 5, 60.0, FEW)
 
 
 def size_of(quick: bool) -> Size:
@@ -111,11 +116,6 @@ def stacked(courses: Sequence[Course]) -> Course:
     """Courses of the same times as one: times (records,), the rest (seeds, records)."""
     together = {f.name: np.stack([getattr(c, f.name) for c in courses]) for f in fields(Course)}
     return Course(**together | {"time": together["time"][0]})
-
-
-def quantile(seeds: int, alarm: float) -> float:
-    """Of Student's law, two-sided: how many standard errors of so few seeds are surprising."""
-    return float(student.isf(alarm / 2, seeds - 1))
 
 
 def mean(values: Array, what: str = "") -> Estimate:

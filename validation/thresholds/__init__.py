@@ -9,6 +9,7 @@ import numpy as np
 
 from fokkerplanck.plotting import COLOURS
 from validation.claim import Claim
+from validation.drawing import bars
 from validation.seeds import seed
 from validation.thresholds import one_sample, valley
 
@@ -45,15 +46,13 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
     for lr, colour in zip((0.10, 0.11, 0.12, 0.13), colours, strict=True):
         p = valley.runaways(lr, True, seed(valley.SEED)) / valley.CHAINS
         error = np.sqrt(np.maximum(p * (1 - p), 1 / valley.CHAINS) / valley.CHAINS)
-        ax.errorbar(valley.SEEN, p, error, fmt="o-", ms=4, capsize=2, color=colour, label=f"lr {lr:.2f}")
+        bars(ax, valley.SEEN, p, error, f"lr {lr:.2f}", fmt="o-", color=colour)
     steps = np.geomspace(10, one_sample.LOOKED[-1], 100)
     for lr, colour in zip(one_sample.RUNNING, colours, strict=True):
         p = one_sample.passing(lr, n, seed(valley.SEED))
         error = np.sqrt(np.maximum(p * (1 - p), 1 / n) / n)
         one.plot(steps, 1 - np.exp(-one_sample.rate_of_passing(lr) * steps), color=colour, lw=1)
-        one.errorbar(
-            one_sample.LOOKED, p, error, fmt="o", ms=4, capsize=2, color=colour, label=f"lr {lr:.1f}"
-        )
+        bars(one, one_sample.LOOKED, p, error, f"lr {lr:.1f}", color=colour)
     ax.set(title="Valley: chains that have diverged", ylabel="share of chains")
     one.set(title=f"One sample: chains past |y| = {one_sample.PASSED:g}", ylabel="share of chains")
     for axis in (ax, one):

@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fokkerplanck as fp
-from validation.claim import SIGMAS, TWO_SIDED, Claim, Finding, all_of, judged
+from validation.claim import Claim, Finding
+from validation.judging import ALARM, all_of, counted, judged, sigmas
 from validation.seeds import seed
 
 Array = NDArray[np.float64]
 SEED = 31
+BLOCKS = 20
+ONE, TWO = sigmas(blocks=BLOCKS), sigmas(2, BLOCKS)
 START = 1e-60  # far below the bound of divergence, so that no excursion is cut off
 
 
@@ -50,16 +53,17 @@ def almost_sure(n: int) -> Claim:
             )  # the same samples for each rate
             if run.diverged.any():
                 raise ValueError(run.status)
-            columns.append(np.log(np.abs(run.final[:, 0]) / START).reshape(20, -1).mean(axis=1) / steps)
-        return judged(_crossing(rates, np.stack(columns, axis=1), 0.0), predicted, rival, bias=1e-4)
+            columns.append(np.log(np.abs(run.final[:, 0]) / START).reshape(BLOCKS, -1).mean(axis=1) / steps)
+        return judged(_crossing(rates, np.stack(columns, axis=1), 0.0), predicted, ONE, rival, bias=1e-4)
 
     return Claim(
         "almost-sure",
         "Almost every run is stable up to E ln|1 - lr (1 + e)| = 0, beyond the mean-square threshold",
         f"lr {predicted:.4f}; the mean-square threshold {rival:.4f}",
-        f"growth of ln|y| in {steps} steps, {n} chains at lr 2.20, 2.26, 2.32; zero of a parabola, 20 blocks",
-        "within 3 standard errors and 1e-4 for the parabola",
-        TWO_SIDED,
+        f"growth of ln|y| in {steps} steps, {n} chains at lr 2.20, 2.26, 2.32; zero of a parabola, "
+        f"{BLOCKS} blocks",
+        f"within {ONE:.1f} standard errors and 1e-4 for the parabola",
+        ALARM,
         test,
     )
 
@@ -73,16 +77,17 @@ def mean_square(n: int) -> Claim:
         columns = []
         for lr in rates:
             run = quadratic(float(lr)).simulate(n, 1, (1.0,), rng=[seed(SEED), 2])
-            columns.append((run.final[:, 0] ** 2).reshape(20, -1).mean(axis=1))
-        return judged(_crossing(rates, np.stack(columns, axis=1), 1.0), predicted, rival)
+            columns.append((run.final[:, 0] ** 2).reshape(BLOCKS, -1).mean(axis=1))
+        return judged(_crossing(rates, np.stack(columns, axis=1), 1.0), predicted, ONE, rival)
 
     return Claim(
         "mean-square",
         "The variance is stable up to lr (1 + s^2) = 2, not up to lr s^2 = 2 as in the SDE",
         f"lr {predicted:.4f}; the SDE's own bound {rival:.4f}",
-        f"E y^2 after one of its independent steps, {n} chains at lr 1.5, 1.6, 1.7; parabola, 20 blocks",
-        "within 3 standard errors",
-        TWO_SIDED,
+        f"E y^2 after one of its independent steps, {n} chains at lr 1.5, 1.6, 1.7; parabola, {BLOCKS} "
+        "blocks",
+        f"within {ONE:.1f} standard errors",
+        ALARM,
         test,
     )
 
@@ -98,15 +103,17 @@ def tail(n: int) -> Claim:
         k = int(share * n)
         top = np.sort(np.abs(run.final[:, 0]))[-k - 1 :]
         hill = 1 / float(np.log(top[1:] / top[0]).mean())
-        return judged(fp.Estimate(hill, stat=hill / np.sqrt(k)), alpha, rival=2.0, bias=0.05 * alpha)
+        return judged(
+            fp.Estimate(hill, stat=hill / np.sqrt(k)), alpha, sigmas(), rival=2.0, bias=0.05 * alpha
+        )
 
     return Claim(
         "tail",
         "Between the two the law is stationary with infinite variance: P(|y| > r) ~ r^-alpha, alpha < 2",
         f"alpha = {alpha:.3f} at lr {lr:g}, from E|1 - lr (1 + e)|^alpha = 1; a finite variance needs 2",
         f"Hill's estimator over the largest {share:.1%} of {n} chains after {steps} steps",
-        f"within {SIGMAS:g} standard errors and 5 % for the law not yet being a pure power",
-        TWO_SIDED,
+        f"within {sigmas():.1f} standard errors and 5 % for the law not yet being a pure power",
+        ALARM,
         test,
     )
 
@@ -121,7 +128,7 @@ def noise_bound(n: int) -> Claim:
         finals = [
             quadratic(1.0, scale=float(q)).simulate(n, 1, (1.0,), rng=[seed(SEED), 4]).final for q in scales
         ]
-        squares = np.stack([(f[:, 0] ** 2).reshape(20, -1).mean(axis=1) for f in finals], axis=1)
+        squares = np.stack([(f[:, 0] ** 2).reshape(BLOCKS, -1).mean(axis=1) for f in finals], axis=1)
         rates = []
         others = np.array([0.95, 1.0, 1.05]) * sure
         for q in others:
@@ -129,11 +136,13 @@ def noise_bound(n: int) -> Claim:
             if run.diverged.any():
                 raise ValueError(run.status)
             growth = np.log(np.abs(run.final[:, 0]) / START) / steps
-            rates.append(growth.reshape(20, -1).mean(axis=1))
+            rates.append(growth.reshape(BLOCKS, -1).mean(axis=1))
         return all_of(
             {
-                "mean square": judged(_crossing(scales, squares, 1.0), square, sure),
-                "almost sure": judged(_crossing(others, np.stack(rates, axis=1), 0.0), sure, square, 1e-3),
+                "mean square": judged(_crossing(scales, squares, 1.0), square, TWO, sure),
+                "almost sure": judged(
+                    _crossing(others, np.stack(rates, axis=1), 0.0), sure, TWO, square, 1e-3
+                ),
             }
         )
 
@@ -142,8 +151,8 @@ def noise_bound(n: int) -> Claim:
         "Above an upper bound on the noise SGD fails to converge, at an lr where its mean is stable",
         f"noise times {square:.4f} for the mean square, {sure:.4f} for almost every run, none for the mean",
         f"lr 1: E y^2 after one step of {n} chains, ln|y| after {steps} of {n // 10}, noise scaled; parabola",
-        "each within 3 standard errors, and 1e-3 for the parabola",
-        2 * TWO_SIDED,
+        f"each within {TWO:.1f} standard errors, and 1e-3 for the parabola",
+        ALARM,
         test,
     )
 
@@ -170,7 +179,7 @@ def passing(lr: float, n: int, base: int = SEED) -> Array:
 
 def run_away(n: int) -> Claim:
     rates = (1.3, 1.7, 1.9)
-    looked = np.array(LOOKED)
+    looked, numbers = np.array(LOOKED), len(rates) * len(LOOKED)
 
     def expected(lr: float) -> Array:
         return np.asarray(1 - np.exp(-rate_of_passing(lr) * looked))
@@ -181,10 +190,7 @@ def run_away(n: int) -> Claim:
             for k, p, q in zip(LOOKED, expected(lr), passing(lr, n, seed(SEED)), strict=True):
                 # The first steps from y = 0 do not run at the rate yet: at most about ten are lost.
                 late = 10 * rate_of_passing(lr) * (1 - p)
-                error = float(np.sqrt(max(p * (1 - p), 1 / n) / n))
-                parts[f"lr {lr:g}, {k} steps"] = judged(
-                    fp.Estimate(float(q), stat=error), float(p), bias=late
-                )
+                parts[f"lr {lr:g}, {k} steps"] = counted(round(q * n), n, float(p), numbers, bias=late)
         return all_of(parts)
 
     shown = "; ".join(f"lr {lr:g}: {', '.join(f'{p:.3g}' for p in expected(lr))}" for lr in rates)
@@ -194,7 +200,7 @@ def run_away(n: int) -> Claim:
         f"1 - exp(-rate k) at k = {', '.join(map(str, LOOKED))}: {shown}",
         f"{n} chains from y = 0 with noise that adds, std 1, past |y| = {PASSED:g}; rate from the transition "
         "operator's law before exit",
-        "each within 3 binomial standard errors and ten steps for the start",
-        len(rates) * len(LOOKED) * TWO_SIDED,
+        "each within the exact binomial interval and ten steps for the start",
+        ALARM,
         test,
     )

@@ -10,17 +10,8 @@ from numpy.typing import NDArray
 
 import fokkerplanck as fp
 from fokkerplanck.passages import from_passages
-from validation.claim import (
-    CONFIRMED,
-    DETERMINISTIC,
-    FAILED,
-    TWO_SIDED,
-    Claim,
-    Finding,
-    all_of,
-    exact,
-    judged,
-)
+from validation.claim import CONFIRMED, FAILED, Claim, Finding
+from validation.judging import ALARM, DETERMINISTIC, all_of, counted, exact, judged, sigmas
 from validation.two_wells.system import FLAT, SHARP, Size, wells
 
 Array = NDArray[np.float64]
@@ -56,8 +47,10 @@ def _mean(start: float, size: Size) -> Claim:
         return all_of(
             {
                 "density": exact(density.value, predicted, 1e-3 * predicted),
-                "paths": judged(paths, predicted),
-                "SGD": judged(chain, w.chain_passage(start).value, bias=w.chain_passage(start).disc),
+                "paths": judged(paths, predicted, sigmas(2)),
+                "SGD": judged(
+                    chain, w.chain_passage(start).value, sigmas(2), bias=w.chain_passage(start).disc
+                ),
             }
         )
 
@@ -69,20 +62,19 @@ def _mean(start: float, size: Size) -> Claim:
         f"{w.sgd.lr * w.curvature(FLAT):.2f})",
         f"batch {BATCH}, barrier {w.rise(start) / w.noise:.1f} times the noise, to the bottom of the other "
         f"minimum: density on {w.grid.size} cells, {size.paths} paths, {size.exits} chains",
-        "density within .1 %; paths within 3 standard errors and the step bias they quote; SGD within 3 "
-        "standard errors of the operator",
-        2 * TWO_SIDED,
+        f"density within .1 %; paths within {sigmas(2):.1f} standard errors and the step bias they "
+        "quote; SGD "
+        "within as many of the operator",
+        ALARM,
         test,
     )
 
 
-def left(batch: int, start: float, size: Size) -> tuple[Array, Array, Array]:
-    """Share that has left at the portions of the predicted mean time: predicted, seen, error."""
+def left(batch: int, start: float, size: Size) -> NDArray[np.int64]:
+    """How many of the chains have left at the portions of the predicted mean time."""
     mean = wells(batch).chain_passage(start).value
     times = passages(batch, start, size).times
-    seen = np.array([(times <= p * mean).mean() for p in PORTIONS])
-    predicted = 1 - np.exp(-PORTIONS)
-    return predicted, seen, np.sqrt(predicted * (1 - predicted) / size.exits)
+    return np.array([(times <= p * mean).sum() for p in PORTIONS])
 
 
 def _finite_time(size: Size) -> Claim:
@@ -93,9 +85,9 @@ def _finite_time(size: Size) -> Claim:
     def test() -> Finding:
         parts = {}
         for start in (SHARP, FLAT):
-            predicted, seen, error = left(BATCH, start, size)
-            for p, a, b, e in zip(PORTIONS, predicted, seen, error, strict=True):
-                parts[f"{NAMES[start]}, t = {p:g} T"] = judged(fp.Estimate(float(b), stat=e), a, bias=delay)
+            for p, k in zip(PORTIONS, left(BATCH, start, size), strict=True):
+                law = float(1 - np.exp(-p))
+                parts[f"{NAMES[start]}, t = {p:g} T"] = counted(int(k), size.exits, law, 8, bias=delay)
         return all_of(parts)
 
     return Claim(
@@ -103,8 +95,8 @@ def _finite_time(size: Size) -> Claim:
         "At a finite time t the minimum has been left with probability 1 - exp(-t/T), T the mean time",
         ", ".join(f"{1 - np.exp(-p):.3f}" for p in PORTIONS) + f" at t/T = {', '.join(map(str, PORTIONS))}",
         f"{size.exits} chains from each minimum, batch {BATCH}, T from the transition operator",
-        f"each within 3 binomial standard errors and {delay:.3f} for the way down, three relaxation times",
-        8 * TWO_SIDED,
+        f"each within the exact binomial interval and {delay:.3f} for the way down, three relaxation times",
+        ALARM,
         test,
     )
 

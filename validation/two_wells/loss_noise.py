@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 import fokkerplanck as fp
 from fokkerplanck.passages import from_passages
 from fokkerplanck.theory.passage import mean_passage_time
-from validation.claim import DETERMINISTIC, TWO_SIDED, Claim, Finding, all_of, exact, judged
+from validation.claim import Claim, Finding
+from validation.judging import ALARM, DETERMINISTIC, all_of, exact, judged, sigmas
 from validation.two_wells.system import MODELS, Size
 
 Array = NDArray[np.float64]
@@ -106,13 +107,14 @@ def _noise() -> Claim:
 
 
 def _times(size: Size) -> Claim:
-    predicted = [passage(a) for a in size.power]
+    predicted, bound = [passage(a) for a in size.power], sigmas(len(size.power))
 
     def test() -> Finding:
         parts = {}
         for a in size.power:
             e = of_chain(a)
-            parts[f"L_s/L* = {barrier(a):.2f}"] = judged(measured(a, size), e.value, exponential(a), e.disc)
+            found = judged(measured(a, size), e.value, bound, exponential(a), e.disc)
+            parts[f"L_s/L* = {barrier(a):.2f}"] = found
         return all_of(parts)
 
     return Claim(
@@ -123,8 +125,9 @@ def _times(size: Size) -> Claim:
         f"{', '.join(f'{exponential(a):.0f}' for a in size.power)}; the chain as its operator says",
         f"{size.exits // 3} chains at L_s/L* = {', '.join(f'{barrier(a):.2f}' for a in size.power)}, "
         f"B/(eta h*) = {exponent() - 0.5:g}",
-        "each within 3 standard errors of the operator, whose own error is added, and apart from Kramers",
-        len(size.power) * TWO_SIDED,
+        f"each within {bound:.1f} standard errors of the operator, whose own error is added, and apart "
+        "from Kramers",
+        ALARM,
         test,
     )
 
@@ -150,7 +153,7 @@ def _power(size: Size) -> Claim:
         relative = np.hypot(found[0].stat / found[0].value, found[1].stat / found[1].value)
         error = relative / np.log(barrier(two[1]) / barrier(two[0]))
         law = local_power([of_chain(a).value for a in two], size.power)
-        return judged(fp.Estimate(value, stat=float(error)), law, rival)
+        return judged(fp.Estimate(value, stat=float(error)), law, sigmas(), rival)
 
     return Claim(
         "power",
@@ -159,7 +162,7 @@ def _power(size: Size) -> Claim:
         f"exponential growth would show {rival:.2f} there",
         f"mean times at the two highest barriers, {size.exits // 3} chains each; the chain's own value from "
         "its operator",
-        "within 3 standard errors, the exponential apart",
-        TWO_SIDED,
+        f"within {sigmas():.1f} standard errors, the exponential apart",
+        ALARM,
         test,
     )

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fokkerplanck.plotting import COLOURS
+from validation.drawing import WITH_ERROR, bars, points
 from validation.two_wells import loss_noise
 from validation.two_wells.escape import BATCH, NAMES, PORTIONS, left
 from validation.two_wells.shares import BATCHES, TILT, chain_share, course
@@ -30,15 +31,8 @@ def landscape(size: Size) -> tuple[str, Figure]:
     states = course(BATCH, size)[1]
     counts, faces = np.histogram(states, np.linspace(-1.7, 1.5, 49))
     scale = 1 / (len(states) * (faces[1] - faces[0]))
-    law.errorbar(
-        0.5 * (faces[1:] + faces[:-1]),
-        counts * scale,
-        np.sqrt(counts) * scale,
-        fmt="o",
-        ms=3,
-        color=COLOURS["SGD"],
-        label="SGD, all from the sharp one",
-    )
+    middle = 0.5 * (faces[1:] + faces[:-1])
+    bars(law, middle, counts * scale, np.sqrt(counts) * scale, "SGD, all from the sharp one")
     law.set(xlabel="parameter x", ylabel="probability density", xlim=(-1.7, 1.5), title="... where SGD ends")
     law.legend()
     return (
@@ -55,10 +49,11 @@ def escapes(size: Size) -> tuple[str, Figure]:
     t = np.linspace(0, 2.4, 200)
     ax.plot(t, 1 - np.exp(-t), color=COLOURS["theory"], label="1 - exp(-t/T)")
     for start, marker in ((SHARP, "o"), (FLAT, "s")):
-        _, seen, error = left(BATCH, start, size)
+        seen = left(BATCH, start, size) / size.exits
+        error = np.sqrt(seen * (1 - seen) / size.exits)
         label = f"SGD from the {NAMES[start]} minimum"
         colour = COLOURS["SGD" if start == SHARP else "density"]
-        ax.errorbar(PORTIONS, seen, error, fmt=marker, ms=4, capsize=2, color=colour, label=label)
+        bars(ax, PORTIONS, seen, error, label, fmt=marker, color=colour)
     ax.set(
         xlabel="time t / predicted mean time T",
         ylabel="share that has left by then",
@@ -109,9 +104,7 @@ def flat_shares(size: Size) -> tuple[str, Figure]:
     ax.legend(loc="lower left")
     for b, time in zip(SCANNED, arrivals(size), strict=True):
         loss = final_loss(b, size)
-        price.errorbar(
-            time.value, loss.value, loss.stat, time.stat, fmt="o", ms=4, capsize=2, color=COLOURS["SGD"]
-        )
+        points(price, [time.value], [loss], xerr=time.stat)
         price.annotate(f"batch {b}", (time.value, loss.value), (6, 4), textcoords="offset points", fontsize=8)
     price.set(
         xscale="log",
@@ -143,16 +136,7 @@ def power(size: Size) -> tuple[str, Figure]:
     constant = [loss_noise.exponential(v) for v in a]
     ax.plot(barriers, constant, ":", color="#666666", label="constant noise (Kramers)")
     found = [loss_noise.measured(v, size) for v in size.power]
-    ax.errorbar(
-        [loss_noise.barrier(v) for v in size.power],
-        [e.value for e in found],
-        [e.stat for e in found],
-        fmt="o",
-        ms=4,
-        capsize=2,
-        color=COLOURS["SGD"],
-        label="SGD, ± 1 standard error",
-    )
+    points(ax, [loss_noise.barrier(v) for v in size.power], found, f"SGD, {WITH_ERROR}")
     ax.set(
         xscale="log",
         yscale="log",

@@ -9,17 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-import fokkerplanck as fp
-from validation.claim import (
-    CONFIRMED,
-    DETERMINISTIC,
-    FAILED,
-    NOT_CONFIRMED,
-    TWO_SIDED,
-    Claim,
-    Finding,
-    judged,
-)
+from validation.claim import CONFIRMED, FAILED, NOT_CONFIRMED, Claim, Finding
+from validation.judging import ALARM, DETERMINISTIC, counted
 from validation.two_wells.escape import BATCH
 from validation.two_wells.system import FLAT, SHARP, Size, wells
 
@@ -88,17 +79,16 @@ def course(batch: int, size: Size) -> tuple[Array, Array]:
 def _sampled_share(size: Size) -> Claim:
     # What is left of the start after seven relaxation times is e^-7 = .0009.
     def test() -> Finding:
-        share = course(BATCH, size)[0][-1, 1]
-        error = float(np.sqrt(share * (1 - share) / size.chains))
-        return judged(fp.Estimate(share, stat=error), chain_share(BATCH), rival=0.5, bias=0.001)
+        there = round(course(BATCH, size)[0][-1, 1] * size.chains)
+        return counted(there, size.chains, chain_share(BATCH), rival=0.5, bias=0.001)
 
     return Claim(
         "share-sampled",
         "Chains that all start in the sharp minimum end as the asymptotic law says",
         f"the share of the transition operator; the SDE's {wells(BATCH).flat_share:.4f}, without flatness .5",
         f"{size.chains} chains, batch {BATCH}, seven relaxation times",
-        "within 3 binomial standard errors and .001 for what is left of the start",
-        TWO_SIDED,
+        "within the exact binomial interval and .001 for what is left of the start",
+        ALARM,
         test,
     )
 

@@ -10,23 +10,15 @@ from numpy.typing import NDArray
 
 import fokkerplanck as fp
 from fokkerplanck.passages import from_passages
-from validation.claim import (
-    CONFIRMED,
-    DETERMINISTIC,
-    FAILED,
-    SIGMAS,
-    TWO_SIDED,
-    Claim,
-    Finding,
-    all_of,
-    judged,
-)
+from validation.claim import CONFIRMED, FAILED, NO_POWER, Claim, Finding
+from validation.judging import ALARM, DETERMINISTIC, all_of, counted, judged, sigmas
 from validation.two_wells.escape import BATCH, passages
 from validation.two_wells.shares import chain_share, course
 from validation.two_wells.system import FLAT, SHARP, Size, wells
 
 Array = NDArray[np.float64]
 SCANNED = (6, 8, 12)
+BOUND = sigmas(len(SCANNED))
 
 
 def claims(size: Size) -> Iterator[Claim]:
@@ -90,9 +82,9 @@ def _relaxation(size: Size) -> Claim:
         parts = {}
         for steps, seen in course(BATCH, size)[0][:4]:
             predicted = share * (1 - np.exp(-rate * steps))
-            error = float(np.sqrt(predicted * (1 - predicted) / size.chains))
             # A few steps pass before the start is the law within its well: an amplitude near 1, not 1.
-            parts[f"{steps:g} steps"] = judged(fp.Estimate(seen, stat=error), predicted, bias=0.005)
+            there = round(seen * size.chains)
+            parts[f"{steps:g} steps"] = counted(there, size.chains, float(predicted), 4, bias=0.005)
         return all_of(parts)
 
     return Claim(
@@ -101,8 +93,8 @@ def _relaxation(size: Size) -> Claim:
         f"share (1 - exp(-rate k)), rate about {rates_per_step(BATCH):.2e} per step, a quarter of the final "
         f"share after {0.288 / rates_per_step(BATCH):.0f} steps",
         f"{size.chains} chains, batch {BATCH}; share and rate from the transition operator",
-        "at four times within 3 binomial standard errors and .005 for the first steps within the well",
-        4 * TWO_SIDED,
+        "at four times within the exact binomial interval and .005 for the first steps within the well",
+        ALARM,
         test,
     )
 
@@ -125,11 +117,11 @@ def _sooner(size: Size) -> Claim:
         parts = {}
         for b, e in zip(SCANNED, found, strict=True):
             exact_chain = wells(b).chain_passage(SHARP)
-            parts[f"batch {b}"] = judged(e, exact_chain.value, bias=exact_chain.disc)
+            parts[f"batch {b}"] = judged(e, exact_chain.value, BOUND, bias=exact_chain.disc)
         gaps = [(b.value - a.value) / np.hypot(a.stat, b.stat) for a, b in pairwise(found)]
         answer = all_of(parts)
-        if min(gaps) < SIGMAS:
-            return Finding(answer.measured, FAILED, "the order is not seen", answer.numbers)
+        if answer.verdict == CONFIRMED and min(gaps) < BOUND:
+            return Finding(answer.measured, NO_POWER, "the order is not seen", answer.numbers)
         return answer
 
     return Claim(
@@ -138,8 +130,10 @@ def _sooner(size: Size) -> Claim:
         f"{', '.join(f'{v:.0f}' for v in predicted)} steps by the SDE at batch {', '.join(map(str, SCANNED))}"
         "; the chain as its transition operator says",
         f"{size.exits} chains from the sharp minimum each",
-        "each within 3 standard errors of the operator, and each later than the one before by more than 3",
-        3 * TWO_SIDED,
+        f"each within {BOUND:.1f} standard errors of the operator, and each later than the one before "
+        "by more than "
+        "that, else no power",
+        ALARM,
         test,
     )
 
@@ -159,7 +153,7 @@ def _price(size: Size) -> Claim:
         parts = {}
         for b in SCANNED:
             exact_chain = wells(b).chain_law.mean(wells(b).height)
-            parts[f"batch {b}"] = judged(final_loss(b, size), exact_chain.value, bias=exact_chain.disc)
+            parts[f"batch {b}"] = judged(final_loss(b, size), exact_chain.value, BOUND, bias=exact_chain.disc)
         return all_of(parts)
 
     return Claim(
@@ -168,7 +162,7 @@ def _price(size: Size) -> Claim:
         f"mean loss {', '.join(f'{v:.4f}' for v in predicted)} by the SDE's exp(-L/D) at batch "
         f"{', '.join(map(str, SCANNED))}: about half the noise; the chain as its operator says",
         f"{size.chains} chains after seven relaxation times",
-        "each within 3 standard errors of the chain's own stationary law",
-        3 * TWO_SIDED,
+        f"each within {BOUND:.1f} standard errors of the chain's own stationary law",
+        ALARM,
         test,
     )
