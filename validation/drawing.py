@@ -23,5 +23,5 @@ def points(ax: Axes, x: ArrayLike, found: Sequence[Estimate], label: str = "", *
 
 def bars(ax: Axes, x: ArrayLike, y: ArrayLike, error: ArrayLike, label: str = "", **style: Any) -> None:
     """The same of arrays."""
-    common: dict[str, Any] = {"fmt": "o", "ms": 4, "capsize": 2, "color": COLOURS["SGD"], "label": label or None}
-    ax.errorbar(x, y, error, **(common | style))
+    common: dict[str, Any] = {"fmt": "o", "ms": 4, "capsize": 2, "color": COLOURS["SGD"]}
+    ax.errorbar(x, y, error, label=label or None, **(common | style))

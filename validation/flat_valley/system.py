@@ -31,8 +31,8 @@ class Size:
     seed: int = SEED
 
 
-FULL = Size(chains=12_000, settle=4.0, exits={4: 12_000, 2: 20_000}, slow_exits=200, strength=8_000)
-QUICK = Size(chains=1_600, settle=2.5, exits={4: 2_500}, slow_exits=40, strength=2_000)
+FULL = Size(chains=24_000, settle=4.0, exits={4: 30_000, 2: 60_000}, slow_exits=200, strength=16_000)
+QUICK = Size(chains=4_000, settle=2.5, exits={4: 8_000}, slow_exits=40, strength=6_000)
 
 
 def within(bound: float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fokkerplanck.plotting import COLOURS
 from validation.drawing import points
-from validation.near_degenerate.judge import claims
+from validation.near_degenerate.judge import claims, replicas
 from validation.near_degenerate.system import (
     MOVED,
     QUIET,
@@ -42,7 +42,7 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
     """Effective loss at three noises, and the minimum against the noise."""
     from matplotlib.figure import Figure
 
-    n = 4_000 if quick else 16_000
+    n, _ = replicas(quick)
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     ax, minimum = figure.subplots(1, 2)
     x = np.linspace(-1.6, 1.6, 300)

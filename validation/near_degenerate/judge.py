@@ -27,9 +27,14 @@ from validation.near_degenerate.system import (
 from validation.seeds import seed
 
 
+def replicas(quick: bool) -> tuple[int, int]:
+    """Chains for the drift, and chains that leave."""
+    return (8_000, 800) if quick else (32_000, 4_000)
+
+
 def claims(quick: bool) -> Iterator[Claim]:
     """The SDE on a grid, then chains."""
-    n, exits = (4_000, 400) if quick else (16_000, 4_000)
+    n, exits = replicas(quick)
     yield _modes()
     yield _joint()
     yield _moved(n)
