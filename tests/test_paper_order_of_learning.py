@@ -13,6 +13,7 @@ from scipy.special import expit
 import fokkerplanck as fp
 from models import order_of_learning as model
 from models import patched_digits
+from validation.hands import each
 from validation.order_of_learning import digits, gradient_noise, runs
 from validation.order_of_learning.network import Course, Network, Phase, train
 
@@ -167,9 +168,9 @@ def test_large_and_small_rate_without_noise_are_one_trajectory() -> None:
 
 def test_the_same_bits_again_and_in_threads() -> None:
     job = partial(_short, (3,))
-    one = runs.over_seeds(job, 3)
+    one = each(job, range(3))
     with ThreadPoolExecutor(2) as pool:
-        two = runs.over_seeds(job, 3, pool)
+        two = each(job, range(3), pool)
     for a, b in zip(one, two, strict=True):
         assert np.array_equal(a.loss, b.loss)
         assert np.array_equal(a.p_only, b.p_only)

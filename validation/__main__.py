@@ -40,6 +40,7 @@ from validation import (
     valley_noises,
 )
 from validation.claim import FAILED, NOT_RUN, missing
+from validation.hands import hands
 from validation.page import HEAD
 from validation.run import Subject, run
 
@@ -82,7 +83,7 @@ def main(arguments: Sequence[str] | None = None, subjects: Mapping[str, Subject]
     if said:
         console.print(said)
     try:
-        with _bar(console) as bar:
+        with hands(), _bar(console) as bar:
             run(chosen, options.quick, result, folder, bar, lambda s: _show(console, s))
     except KeyboardInterrupt:
         kept = (

@@ -12,6 +12,7 @@ from models.benign_oscillation import Parameters, Points, points
 from validation import seeds
 from validation.benign_oscillation import kernel
 from validation.benign_oscillation.system import SEED, Array
+from validation.hands import each
 
 P = Parameters()
 STEPS, EVERY, TESTED = 30_000, 20, 1_000
@@ -88,8 +89,7 @@ def runs(a: float, repeats: int) -> tuple[Run, ...]:
 
 def train_all(a: float, repeats: int, executor: Executor | None = None) -> tuple[Run, ...]:
     """One training a seed; an executor runs them at the same time."""
-    each = map if executor is None else executor.map
-    return tuple(each(partial(train, a, base=seeds.seed(SEED)), range(repeats)))
+    return tuple(each(partial(train, a, base=seeds.seed(SEED)), range(repeats), executor))
 
 
 def growth(run: Run, early: int = 600, full: float = 0.02) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.large_steps_digits import Parameters, images
 from validation import seeds
+from validation.hands import each
 from validation.large_steps.system import SEED, Array
 
 P = Parameters()
@@ -119,6 +120,5 @@ def trained(arm: str, repeats: int, steps: int) -> tuple[Trained, ...]:
 
 def train_all(arm: str, repeats: int, steps: int, executor: Executor | None = None) -> tuple[Trained, ...]:
     """The same, at the same time if an executor is given."""
-    each = map if executor is None else executor.map
     one = partial(train, arm=arm, steps=steps, base=seeds.seed(SEED))
-    return tuple(each(one, range(repeats)))
+    return tuple(each(one, range(repeats), executor))

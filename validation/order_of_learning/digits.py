@@ -22,8 +22,9 @@ from models.patched_digits import (
     training_data,
 )
 from validation.claim import NOT_CONFIRMED, Claim, Finding
+from validation.hands import each
 from validation.judging import above, sigmas
-from validation.order_of_learning.runs import FULL, Size, mean, over_seeds
+from validation.order_of_learning.runs import FULL, Size, mean
 
 Labels = NDArray[np.intp]
 BEFORE, AFTER = 120, 120  # epochs at the large rate, and then at the small one
@@ -134,7 +135,7 @@ def _course(base: int, patched: bool, large: bool, onward: int, seed: int) -> Co
 def courses(patched: bool, large: bool, size: Size, base: int, executor: Executor | None = None) -> Course:
     """Of all seeds, (seeds, records)."""
     onward = ONWARD if size == FULL else BEFORE + AFTER
-    found = over_seeds(partial(_course, base, patched, large, onward), size.patch_seeds, executor)
+    found = each(partial(_course, base, patched, large, onward), range(size.patch_seeds), executor)
     return Course(
         found[0].epoch, *(np.stack([getattr(c, n) for c in found]) for n in ("loss", "train", "clean"))
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
-from typing import TypeVar
 
 import numpy as np
 
@@ -20,10 +19,10 @@ from models.order_of_learning import (
     Array,
     Setting,
 )
+from validation.hands import each
 from validation.judging import ALARM, FEW, sigmas
 from validation.order_of_learning.network import Course, Phase, train
 
-T = TypeVar("T")
 SEED = 19
 BEFORE, AFTER = 250.0, 30.0  # time at the large rate, and then at the small one
 NOISY, CLEARED = 150.0, 240.0  # time with noise of the activations, and then without
@@ -58,11 +57,6 @@ def size_of(quick: bool) -> Size:
     return QUICK if quick else FULL
 
 
-def over_seeds(job: Callable[[int], T], seeds: int, executor: Executor | None = None) -> list[T]:
-    """One job a seed, in order: one after the other, or as the executor has hands."""
-    return list((map if executor is None else executor.map)(job, range(seeds)))
-
-
 def standing(setting: Setting) -> tuple[float, float]:
     """Noise of a gradient under which weights that the data leave alone keep their spread at the large rate.
 
@@ -89,13 +83,13 @@ def gradient_noise(
     large: bool, noisy: bool, size: Size, base: int = SEED, executor: Executor | None = None
 ) -> Course:
     """The large rate and then the small one, or the small one alone for the time `onward`."""
-    return stacked(over_seeds(partial(_gradient, base, large, noisy, size.onward), size.seeds, executor))
+    return stacked(each(partial(_gradient, base, large, noisy, size.onward), range(size.seeds), executor))
 
 
 @lru_cache(maxsize=4)
 def activation_noise(noisy: bool, size: Size, base: int = SEED, executor: Executor | None = None) -> Course:
     """One small rate throughout: activations noisy at first, or never."""
-    return stacked(over_seeds(partial(_activation, base, noisy), size.seeds, executor))
+    return stacked(each(partial(_activation, base, noisy), range(size.seeds), executor))
 
 
 def learned(courses: Course) -> int:

@@ -1,0 +1,60 @@
+"""Trainings side by side: one process a core, each with one thread of linear algebra.
+
+Small matrices gain nothing from threads of their own, and two processes that each start as many as there are
+cores lose a factor of ten; with one each the numbers are also the same bits whatever the machine's cores.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+S = TypeVar("S")
+_hands: Executor | None = None
+
+
+def each(job: Callable[[S], T], items: Iterable[S], executor: Executor | None = None) -> list[T]:
+    """A job for each item, in order: by the executor, by the hands if there are any, or one after the other.
+
+    >>> each(abs, [-1, 2])
+    [1, 2]
+    """
+    executor = executor or _hands
+    return list((map if executor is None else executor.map)(job, items))
+
+
+@contextmanager
+def hands(workers: int | None = None) -> Iterator[None]:
+    """As many processes as there are cores for all that `each` is asked meanwhile; made when first asked."""
+    global _hands
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"  # for those to come: this process has loaded its own library by now
+    context = multiprocessing.get_context(
+        "spawn"
+    )  # a fork would copy threads that Numba and BLAS have started
+    _hands = ProcessPoolExecutor(workers or os.cpu_count(), context, _begin)
+    try:
+        yield
+    finally:
+        _hands.shutdown(wait=False, cancel_futures=True)
+        _hands = None
+
+
+def _begin() -> None:
+    """Ctrl-C ends a worker without a word, and so does the end of whoever started it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_follow, daemon=True).start()
+
+
+def _follow() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
