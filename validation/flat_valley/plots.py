@@ -99,9 +99,10 @@ def growing(size: Size) -> tuple[str, Figure]:
         axis.set_minor_locator(NullLocator())
     ax.legend()
     found = [growth.arrival(b, size) for b in growth.ARRIVALS]
-    laws = [valley(4, 0.01, b).passage(True) for b in growth.ARRIVALS]
+    between = range(min(growth.ARRIVALS), max(growth.ARRIVALS) + 1)
+    laws = [valley(4, 0.01, b).passage(True) for b in between]
+    time.plot([0.5 / b for b in between], laws, color=COLOURS["theory"], label="law at lr .01")
     delta = [0.5 / b for b in growth.ARRIVALS]
-    time.plot(delta, laws, color=COLOURS["theory"], label="law at lr .01")
     points(time, delta, found, "SGD")
     time.set(
         xlabel="noise strength Delta",

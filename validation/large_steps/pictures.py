@@ -75,6 +75,8 @@ def _share(ax: Axes, well: Well, n: int) -> None:
     )
     found = [line.share(lr, n) for lr in STEPS_SHOWN]
     points(ax, STEPS_SHOWN, found, "line: found", lw=0.8)
+    flow = plane.flow_share().value
+    ax.plot([0.004, 0.1], [flow, flow], "--", color=COLOURS["theory"], label="plane: gradient flow")
     dips = [plane.share(lr, n // 4) for lr in PLANE_SHOWN]
     points(ax, PLANE_SHOWN, dips, "plane: found", lw=0.8, fmt="s", mfc="white")
     for place, text in ((well.unstable, "2/K"), (edge, "release")):

@@ -10,7 +10,7 @@ from validation.drawing import WITH_ERROR, bars, points
 from validation.two_wells import loss_noise
 from validation.two_wells.escape import BATCH, NAMES, PORTIONS, left
 from validation.two_wells.shares import BATCHES, TILT, chain_share, course
-from validation.two_wells.speed import SCANNED, arrivals, final_loss, rates, two_way
+from validation.two_wells.speed import SCANNED, arrivals, final_law, final_loss, rates, two_way
 from validation.two_wells.system import FLAT, SHARP, Size, wells
 
 
@@ -60,7 +60,7 @@ def escapes(size: Size) -> tuple[str, Figure]:
         title="Escape at finite time",
     )
     ax.legend()
-    batches = np.array(BATCHES[1:])
+    batches = np.array((8, 16, 32, 48))
     per_noise = np.array([1 / wells(b).noise for b in batches])
     mean.plot(per_noise, rates(tuple(batches)), "o", color=COLOURS["density"], label="SDE on a grid")
     mean.plot(per_noise, [two_way(b) for b in batches], color=COLOURS["theory"], label="Kramers, both ways")
@@ -102,9 +102,11 @@ def flat_shares(size: Size) -> tuple[str, Figure]:
     )
     ax.minorticks_off()
     ax.legend(loc="lower left")
+    law = np.array([(wells(b).chain_passage(SHARP).value, final_law(b).value) for b in SCANNED]).T
+    price.plot(*law, "x-", color=COLOURS["theory"], lw=1, label="SGD, its operator")
     for b, time in zip(SCANNED, arrivals(size), strict=True):
         loss = final_loss(b, size)
-        points(price, [time.value], [loss], xerr=time.stat)
+        points(price, [time.value], [loss], "" if b > SCANNED[0] else f"SGD, {WITH_ERROR}", xerr=time.stat)
         price.annotate(f"batch {b}", (time.value, loss.value), (6, 4), textcoords="offset points", fontsize=8)
     price.set(
         xscale="log",
@@ -115,6 +117,7 @@ def flat_shares(size: Size) -> tuple[str, Figure]:
     )
     price.set_xticks([2_000, 5_000, 10_000, 20_000, 50_000], ["2000", "5000", "10000", "20000", "50000"])
     price.minorticks_off()
+    price.legend(loc="lower left")
     return (
         "Left: asymptotic share of the flat minimum; 1/2 is dotted. Right: SGD at lr .01, "
         f"{size.exits} chains for the time and {size.chains} for the loss, ± 1 standard error.",

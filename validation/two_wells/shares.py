@@ -15,7 +15,7 @@ from validation.two_wells.escape import BATCH
 from validation.two_wells.system import FLAT, SHARP, Size, wells
 
 Array = NDArray[np.float64]
-BATCHES = (4, 8, 16, 32, 48)
+BATCHES = (4, 8, 16, 32, 64, 128)
 TILT = -0.05  # the sharp minimum is deeper by .1
 
 
