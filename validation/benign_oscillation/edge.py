@@ -16,7 +16,8 @@ BELOW = {True: (0.6, 0.95), False: (0.3, 0.6, 0.9, 0.95)}
 ABOVE = {True: (1.05, 1.2), False: (1.05, 1.1, 1.2, 1.3)}
 RATED = {True: (1.05, 1.2), False: (1.05, 1.1, 1.2)}
 MIDDLE = 0.75
-# Points without the strong feature are fitted after n ln(1/start)/ln(1 + a) steps; from then on the window.
+# The window of the growth: points without the strong feature are fitted after n ln(1/start)/ln(1 + a) steps,
+# and beyond .003 the weak feature carries part of the fit. Narrowed after a first run, which had 600 and .02.
 EARLY, FULL = 640, 0.003
 # Set before the first run: noise patches and points without the strong feature are not in the reduced map.
 CLOSE = 0.2

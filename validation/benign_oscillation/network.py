@@ -92,7 +92,7 @@ def train_all(a: float, repeats: int, executor: Executor | None = None) -> tuple
     return tuple(each(partial(train, a, base=seeds.seed(SEED)), range(repeats), executor))
 
 
-def growth(run: Run, early: int = 600, full: float = 0.02) -> float:
+def growth(run: Run, early: int, full: float) -> float:
     """Growth of the logarithm of the weak weights a step, mean of both signs, nan where there is no window.
 
     Half the slope of ln(weak output), from step `early` until that output is `full`: before, points without
