@@ -30,7 +30,7 @@ Labels = NDArray[np.intp]
 BEFORE, AFTER = 120, 120  # epochs at the large rate, and then at the small one
 ONWARD = 480  # epochs of the small rate alone, in a full run: twice, to see whether it catches up
 EVERY = 10
-# In accuracy: a fall, or a difference of falls, that is to be seen if there is one. Nothing is known of it; it
+# In accuracy: a fall, or a difference of falls, to be seen if there is one. Nothing is known of it; it
 # was set after a first run, where the fall was .046 ± .003 and the difference .006 ± .005.
 SEEN = 0.03
 
