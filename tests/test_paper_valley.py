@@ -12,7 +12,7 @@ from validation.flat_valley import growth
 from validation.flat_valley.system import valley
 from validation.judging import counted, judged, sigmas
 from validation.near_degenerate import system as near
-from validation.thresholds import one_sample
+from validation.thresholds import one_sample, running_away
 
 
 def test_strength_by_the_law() -> None:
@@ -79,12 +79,17 @@ def test_bounds_on_the_noise() -> None:
     assert bounds.almost_sure.value == pytest.approx(2 * np.exp((np.euler_gamma + np.log(2)) / 2), rel=1e-6)
 
 
-def test_rate_of_running_away() -> None:
-    """From the operator, against 2000 chains; a rate a quarter off is refused."""
-    rate, share = one_sample.rate_of_passing(1.7), one_sample.passing(1.7, 2000, 9)[3]
-    for factor, verdict in ((1.0, CONFIRMED), (1 / 1.25, FAILED)):
-        predicted = float(1 - np.exp(-1000 * rate * factor))
-        assert counted(round(share * 2000), 2000, predicted, bias=0.01).verdict == verdict
+def test_running_away() -> None:
+    """Law of the operator, against 2000 chains; a rate a quarter off, or the tail alone, is refused."""
+    for lr, scale, k in ((1.7, 1.0, 3), (1.9, 1.0, 0), (1.0, 2.4, 1)):
+        law = running_away.law(lr, scale)
+        seen = int(running_away.passing(lr, 2000, 9, scale)[k])
+        chance = running_away.expected(lr, scale)[k].value
+        steps = running_away.LOOKED[k]
+        assert counted(seen, 2000, chance).verdict == CONFIRMED
+        assert counted(seen, 2000, 1 - (1 - chance) ** 0.75).verdict == FAILED
+        if k == 0:  # a start at y = 0 has not found the tail yet
+            assert counted(seen, 2000, float(1 - np.exp(-law.rate.value * steps))).verdict == FAILED
 
 
 def test_sources_and_departures_are_said() -> None:

@@ -120,7 +120,7 @@ def test_files(tmp_path: Path) -> None:
     assert "The toy is &lt;small&gt;." in page
     assert "partial" not in page.split("</style>")[1]
     assert "1 confirmed, 1 failed, 0 without power to tell." in page
-    assert "0.0054 of them would fail by chance" in record.summary(saved)
+    assert "0.0054 of them would be called false by chance" in record.summary(saved)
 
 
 def saved(folder: Path) -> dict[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -82,15 +83,19 @@ def main(arguments: Sequence[str] | None = None, subjects: Mapping[str, Subject]
     result, said = record.begin(folder, record.provenance(options.quick, options.seed, list(chosen)))
     if said:
         console.print(said)
+    kept = f"What is done is in {folder}; the same call goes on." if folder else "Nothing was kept: no -o."
     try:
         with hands(), _bar(console) as bar:
             run(chosen, options.quick, result, folder, bar, lambda s: _show(console, s))
     except KeyboardInterrupt:
-        kept = (
-            f"What is done is in {folder}; the same call goes on." if folder else "Nothing was kept: no -o."
-        )
         print(f"\nInterrupted. {kept}", file=sys.stderr)
         return 130
+    except BrokenExecutor:
+        print(
+            f"A training's process was ended from outside, for want of memory perhaps. {kept}",
+            file=sys.stderr,
+        )
+        return 2
     except ModuleNotFoundError as error:
         print(missing(error), file=sys.stderr)
         return 2
@@ -145,11 +150,11 @@ def _show(console: Console, subject: Mapping[str, Any]) -> None:
     for name, ratio in zip(HEAD, (4, 3, 3, 3), strict=True):
         table.add_column(name, ratio=ratio)
     for c in subject["claims"]:
-        alarm = f"{c['false_alarm']:.1e}" if c["false_alarm"] else "none"
+        alarm = f"false alarm {c['false_alarm']:.0e}" if c["false_alarm"] else "deterministic"
         verdict = Text(c["verdict"], style=STYLES.get(c["verdict"], "yellow"))
         if c["reason"]:
             verdict.append(f"\n{c['reason']}", style="not bold dim")
-        claim = Text(c["sentence"]).append(f"\n{c['criterion']} (false alarm {alarm})", style="dim")
+        claim = Text(c["sentence"]).append(f"\n{c['criterion']} ({alarm})", style="dim")
         table.add_row(
             claim,
             Text(c["predicted"]),  # a mark such as [pub] is no markup

@@ -171,11 +171,9 @@ def _one(noise: str, n: int) -> Claim:
             f"off by {off[worst]:.1e} at step {STEPS[worst]:g}, allowed {allowed[worst]:.1e}, once the bias "
             f"of the adiabatic picture, {m.bias[worst]:+.1e}, is taken out"
         )
-        numbers = tuple(
-            fp.Estimate(v, stat=e, disc=abs(b)) for v, e, b in zip(m.mean, error, m.bias, strict=True)
-        )
+        numbers = tuple(fp.Estimate(v, stat=e) for v, e in zip(m.limit, error, strict=True))
         verdict = FAILED if not good else CONFIRMED if seen else NO_POWER
-        return Finding(f"{_text(m.mean)} (± {error.max():.1e})", verdict, text, numbers)
+        return Finding(f"{_text(m.limit)} (± {error.max():.1e})", verdict, text, numbers)
 
     return Claim(
         f"drift-{noise}",

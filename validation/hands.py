@@ -17,6 +17,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 S = TypeVar("S")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+MOST = 61  # what Windows can wait for at once
 _hands: Executor | None = None
 
 
@@ -32,19 +34,48 @@ def each(job: Callable[[S], T], items: Iterable[S], executor: Executor | None = 
 
 @contextmanager
 def hands(workers: int | None = None) -> Iterator[None]:
-    """As many processes as there are cores for all that `each` is asked meanwhile; made when first asked."""
+    """As many processes as there are cores for all that `each` is asked meanwhile; made when first asked.
+
+    They start by importing the main module, which therefore needs its ``if __name__ == "__main__"``.
+    """
     global _hands
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"  # for those to come: this process has loaded its own library by now
-    context = multiprocessing.get_context(
-        "spawn"
-    )  # a fork would copy threads that Numba and BLAS have started
-    _hands = ProcessPoolExecutor(workers or os.cpu_count(), context, _begin)
+    count = workers or min(_cores(), MOST)
+    if count == 1:
+        yield
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would copy the threads of Numba and BLAS
+    with _environment(dict.fromkeys(THREADS, "1")):  # for those to come: this process has read it by now
+        _hands = ProcessPoolExecutor(count, context, _begin)
+        try:
+            yield
+        except BaseException:
+            for worker in multiprocessing.active_children():
+                worker.terminate()  # what they are at is not wanted any more
+            raise
+        finally:
+            _hands.shutdown(wait=False, cancel_futures=True)
+            _hands = None
+
+
+@contextmanager
+def _environment(wanted: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        _hands.shutdown(wait=False, cancel_futures=True)
-        _hands = None
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _cores() -> int:
+    """Those this process may use, where the system says so."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _begin() -> None:

@@ -11,6 +11,7 @@ from validation.claim import CONFIRMED, FAILED, NO_POWER, NOT_CONFIRMED, Finding
 
 ALARM = 1e-3  # chance that a true claim fails, with new seeds: one for all claims that rest on random numbers
 FEW = 0.01  # the same for a quick run's few trainings of a network, which cannot afford less
+CERTAIN = 1e-6  # random numbers, of which only absurd ones would make a true claim fail: at most this
 DETERMINISTIC = 0.0
 
 

@@ -68,7 +68,7 @@ def _subject(subject: dict[str, Any], folder: Path) -> list[str]:
 
 def _row(c: dict[str, Any]) -> str:
     e = {k: escape(str(v)).replace("\n", "<br>") for k, v in c.items()}
-    alarm = f"false alarm {c['false_alarm']:.1e}" if c["false_alarm"] else "deterministic"
+    alarm = f"false alarm {c['false_alarm']:.0e}" if c["false_alarm"] else "deterministic"
     return (
         f"<tr><td>{e['sentence']}<small>{e['id']}: {e['method']}</small></td>"
         f"<td>{e['predicted']}<small>{e['criterion']}; {alarm}</small></td>"

@@ -8,11 +8,10 @@ import platform
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 import fokkerplanck
 from fokkerplanck.reporting.figures import STYLE
@@ -35,7 +34,7 @@ def provenance(quick: bool, seed: int, names: Sequence[str]) -> dict[str, Any]:
         "fokkerplanck": fokkerplanck.__version__,
         "code": code(),
         "python": platform.python_version(),
-        "numpy": np.__version__,
+        **{name: version(name) for name in ("numpy", "scipy", "numba")},
         "machine": platform.machine(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": quick,
@@ -106,4 +105,4 @@ def summary(record: dict[str, Any]) -> str:
     text += f", {unseen} of the literature not confirmed here" * (unseen > 0)
     text += f", {skipped} not run for want of a package" * (skipped > 0)
     alarm = sum(c["false_alarm"] for c in claims)
-    return f"{text}. If all are true, {alarm:.2g} of them would fail by chance with new seeds."
+    return f"{text}. If all are true, {alarm:.2g} of them would be called false by chance with new seeds."

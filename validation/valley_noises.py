@@ -15,7 +15,7 @@ from fokkerplanck.plotting import COLOURS
 from fokkerplanck.theory import EffectiveLoss
 from validation.claim import CONFIRMED, FAILED, Claim, Finding
 from validation.drawing import WITH_ERROR, bars, points
-from validation.judging import ALARM, DETERMINISTIC, all_of, judged, sigmas
+from validation.judging import ALARM, CERTAIN, all_of, judged, sigmas
 from validation.seeds import seed
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _collapse(noise: str, n: int) -> Claim:
         f"all below x = .05, none below 0; the package refuses a density: {law.reasons['marginal']}",
         f"{n} chains from x = {START:g}, lr .3, sigma .1, {FINAL} steps, looked at {len(SEEN)} times",
         "all between 0 and .05 at the end, none below 0 before; a law with a width would put half below 0",
-        DETERMINISTIC,
+        CERTAIN,
         test,
     )
 
@@ -199,7 +199,7 @@ def _thresholds(noise: str) -> Claim:
         "mean and no linear threshold beyond, for samples push along the valley",
         "thresholds of the chain linearised on the floor; 200 chains from (0, 0) at lr 1.95, 2.05",
         "thresholds exact to 1e-9; none diverges below, all above",
-        DETERMINISTIC,
+        CERTAIN,
         test,
     )
 

@@ -21,6 +21,7 @@ from validation.near_degenerate.system import (
     lowest,
     number,
     place,
+    strength_at,
     strengths,
     valley,
 )
@@ -122,10 +123,11 @@ def _threshold(n: int) -> Claim:
 
     def test() -> Finding:
         found, by_law = strengths(batch, -0.4, 0.4, n)
-        # The minimum leaves x = 0 where S = b/c, and S is proportional to Delta.
-        noise = delta(batch) * ratio / found.value
-        shift = delta(batch) * ratio / by_law - predicted
-        measured = fp.Estimate(noise - shift, stat=noise * found.stat / found.value, unit="loss")
+        # S at x = 0 from its mean over the window, by the law's shape; S is proportional to Delta, and the
+        # minimum leaves x = 0 where S = b/c.
+        there = found.scaled(strength_at(batch, 1e-3) / by_law)
+        noise = delta(batch) * ratio / there.value
+        measured = fp.Estimate(noise, stat=noise * there.stat / there.value, unit="loss")
         return judged(measured, predicted, sigmas(blocks=BLOCKS), ratio)
 
     return Claim(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 
 import fokkerplanck as fp
 from fokkerplanck.passages import from_passages
@@ -97,16 +97,32 @@ def strengths(batch: int, low: float, high: float, n: int) -> tuple[fp.Estimate,
 
 
 def place(batch: int, n: int) -> fp.Estimate:
-    """Where the effective loss of chains is lowest, from its strength nearby: x*^2 = (c - b/S)/d.
+    """Where the effective loss of chains is lowest, from its strength nearby.
 
-    S changes a little over the window; what that does to x* is known from the law and taken out.
+    The strength over that of the law, a mean over the window, scales the law's own slope; the minimum is
+    where the slope of the floor, b x, and the scaled one cancel.
     """
-    predicted = lowest(valley(batch)[1])
-    found, by_law = strengths(batch, predicted - 0.2, predicted + 0.2, n)
-    shift = asymptotic(by_law, False) - predicted
-    value = asymptotic(found.value, False)
-    error = found.stat * number("b") / (2 * number("d") * max(value, 1e-9) * found.value**2)
-    return fp.Estimate(value - shift, stat=error)
+    law = valley(batch)[1]
+    around = lowest(law)
+    found, by_law = strengths(batch, around - 0.2, around + 0.2, n)
+
+    def still(scale: float) -> float:
+        def slope(x: float) -> float:
+            excess = -float(law.evaluate("drift", x)) - number("b") * x
+            return number("b") * x + scale * excess
+
+        return float(brentq(slope, 1e-3, 1.6)) if slope(1e-3) < 0 else 0.0
+
+    scale, error = found.value / by_law, found.stat / by_law
+    spread = abs(still(scale + error) - still(scale - error)) / 2
+    return fp.Estimate(still(scale), stat=spread)
+
+
+def strength_at(batch: int, x: float) -> float:
+    """Strength S of the regularizer at a place, by the law at this lr."""
+    law = valley(batch)[1]
+    excess = -float(law.evaluate("drift", x)) - number("b") * x
+    return excess / float(law.evaluate("steepening", x))
 
 
 @lru_cache

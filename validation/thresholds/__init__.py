@@ -11,7 +11,7 @@ from fokkerplanck.plotting import COLOURS
 from validation.claim import Claim
 from validation.drawing import bars
 from validation.seeds import seed
-from validation.thresholds import one_sample, valley
+from validation.thresholds import one_sample, running_away, valley
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,37 +32,51 @@ def claims(quick: bool) -> Iterator[Claim]:
     yield one_sample.mean_square(200_000 if quick else 1_000_000)
     yield one_sample.tail(40_000 if quick else 100_000)
     yield one_sample.noise_bound(40_000 if quick else 200_000)
-    yield one_sample.run_away(2_000 if quick else 20_000)
+    yield running_away.with_learning_rate(replicas(quick))
+    yield running_away.with_noise(replicas(quick))
+
+
+def replicas(quick: bool) -> int:
+    """Chains that may run away."""
+    return 2_000 if quick else 20_000
 
 
 def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
     """Share of chains that have run away, against the number of steps: on the valley, and of one sample."""
     from matplotlib.figure import Figure
 
-    n = 2_000 if quick else 20_000
-    figure = Figure(figsize=(9.5, 3.8), layout="constrained")
-    ax, one = figure.subplots(1, 2)
+    n = replicas(quick)
+    figure = Figure(figsize=(12.5, 3.8), layout="constrained")
+    ax, one, noise = figure.subplots(1, 3)
+    steps = np.unique(np.geomspace(10, running_away.LOOKED[-1], 60).round())
     colours = (COLOURS["transition"], COLOURS["density"], COLOURS["theory"], COLOURS["SGD"])
     for lr, colour in zip((0.10, 0.11, 0.12, 0.13), colours, strict=True):
         p = valley.runaways(lr, True, seed(valley.SEED)) / valley.CHAINS
         error = np.sqrt(np.maximum(p * (1 - p), 1 / valley.CHAINS) / valley.CHAINS)
         bars(ax, valley.SEEN, p, error, f"lr {lr:.2f}", fmt="o-", color=colour)
-    steps = np.geomspace(10, one_sample.LOOKED[-1], 100)
-    for lr, colour in zip(one_sample.RUNNING, colours, strict=True):
-        p = one_sample.passing(lr, n, seed(valley.SEED))
-        error = np.sqrt(np.maximum(p * (1 - p), 1 / n) / n)
-        one.plot(steps, 1 - np.exp(-one_sample.rate_of_passing(lr) * steps), color=colour, lw=1)
-        bars(one, one_sample.LOOKED, p, error, f"lr {lr:.1f}", color=colour)
+    for axis, cases, name in (
+        (one, [(lr, 1.0) for lr in running_away.RATES], "lr {0:.1f}"),
+        (noise, [(1.0, q) for q in running_away.SCALES], "noise times {1:.1f}"),
+    ):
+        for case, colour in zip(cases, colours, strict=False):
+            p = running_away.passing(case[0], n, seed(one_sample.SEED), case[1]) / n
+            error = np.sqrt(np.maximum(p * (1 - p), 1 / n) / n)
+            axis.plot(
+                steps, [1 - running_away.law(*case).survival(k).value for k in steps], color=colour, lw=1
+            )
+            bars(axis, running_away.LOOKED, p, error, name.format(*case), color=colour)
     ax.set(title="Valley: chains that have diverged", ylabel="share of chains")
-    one.set(title=f"One sample: chains past |y| = {one_sample.PASSED:g}", ylabel="share of chains")
-    for axis in (ax, one):
+    one.set(title=f"One sample: past |y| = {running_away.PASSED:g}, by lr")
+    noise.set(title="... and by noise, at lr 1")
+    for axis in (ax, one, noise):
         axis.set(xscale="log", ylim=(-0.02, 1.02), xlabel="steps")
         axis.legend()
     yield (
         f"What is seen depends on how long one looks. Left: {valley.CHAINS} chains started evenly along the "
         "floor of the valley; by local theory all these learning rates are stable at its flattest point "
-        f"(.165), none at its sharpest (.061). Right: {n} chains of one sample with noise that multiplies "
-        "(mean-square threshold lr 1.6, almost sure 2.26); lines: 1 - exp(-rate k) from the transition "
-        "operator. ± 1 standard error.",
+        f"(.165), none at its sharpest (.061). Middle, right: {n} chains of one sample with noise that "
+        "multiplies (thresholds of the mean square and of almost every run: lr 1.6 and 2.26; noise "
+        "times 2 and "
+        "3.8 at lr 1); lines: transition operator. ± 1 standard error.",
         figure,
     )

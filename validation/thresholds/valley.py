@@ -18,7 +18,8 @@ from validation.seeds import seed
 MODEL = Path(__file__).parents[2] / "models" / "flat_valley.toml"
 CHAINS, STEPS = 200, 50_000
 SEEN = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, STEPS)
-RARE, EXPECTED = 4, 0.45  # of the chains, at lr .10: what is called rare, and the mean
+# Chance to diverge: of 8000 chains with another seed 17 and 49 did at lr .10, none at .07, .08 and .09.
+AT_TENTH, BELOW = {True: 0.0021, False: 0.0061}, 1 / 8000
 SEED = 31
 
 
@@ -46,24 +47,38 @@ def diverged(lr: float, spread: bool) -> int:
     return int(runaways(lr, spread, seed(SEED))[-1])
 
 
+def most(lr: float, spread: bool, numbers: int) -> int:
+    """How many may diverge, where at this lr the chance is what it was among other chains."""
+    chance = AT_TENTH[spread] if lr == 0.10 else BELOW
+    return int(poisson.isf(ALARM / numbers, CHAINS * chance))
+
+
 def none_diverges(rates: tuple[float, ...]) -> Claim:
     sharp, flat = (fp.divergence_thresholds(fp.load(MODEL).sgd, {"x": x, "y": 0}) for x in (0, "pi"))
+    cases = [(lr, spread) for lr in rates for spread in (True, False)]
+    allowed = [most(lr, spread, len(cases)) for lr, spread in cases]
 
     def test() -> Finding:
-        counts = {lr: (diverged(lr, True), diverged(lr, False)) for lr in rates}
-        shown = "\n".join(f"lr {lr:g}: {a} and {b} of {CHAINS}" for lr, (a, b) in counts.items())
-        return Finding(shown, FAILED if max(max(c) for c in counts.values()) > RARE else CONFIRMED)
+        counts = [diverged(lr, spread) for lr, spread in cases]
+        shown = "\n".join(
+            f"lr {lr:g}, {'spread' if spread else 'from (0, 0)'}: {k} of {CHAINS}"
+            for (lr, spread), k in zip(cases, counts, strict=True)
+        )
+        few = all(k <= a for k, a in zip(counts, allowed, strict=True))
+        return Finding(shown, CONFIRMED if few else FAILED)
 
     return Claim(
         "valley-stable",
         "Above 2/lambda at the sharpest point chains run to the flat part; hardly one diverges up to lr .10",
-        f"none of {CHAINS}, or a rare one, though 2/lambda is {sharp.lr_deterministic.value:.4f} at x = 0 "
-        f"(at x = pi {flat.lr_deterministic.value:.4f})",
+        f"a chance of {AT_TENTH[True]:g} (spread) and {AT_TENTH[False]:g} (from the sharpest point) at lr "
+        ".10, "
+        f"below {1 / 8000:.2g} at smaller ones, from 8000 chains with another seed each; though 2/lambda is "
+        f"{sharp.lr_deterministic.value:.4f} at x = 0 (at x = pi {flat.lr_deterministic.value:.4f})",
         f"{CHAINS} chains spread evenly along the floor and {CHAINS} from (0, 0), {STEPS:g} steps, "
         f"lr {', '.join(f'{r:g}' for r in rates)}",
-        f"at most {RARE} of {CHAINS}: at lr .10 a chain diverges with a chance of about "
-        f"{EXPECTED / CHAINS:.3f}",
-        2 * float(poisson.sf(RARE, EXPECTED)),  # from both starts at lr .10; nothing is expected below
+        f"at most {', '.join(map(str, allowed))} of {CHAINS}, in this order; all from (0, 0) if the local "
+        "threshold held",
+        ALARM,
         test,
     )
 
