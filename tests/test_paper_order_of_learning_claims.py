@@ -26,7 +26,7 @@ def made_up(p: dict[float, float], q_from: float, seed: int) -> Course:
     time = np.arange(0, max(p) + 1, 2.5)
     known = np.interp(time, list(p), list(p.values())) + 0.004 * np.sin(seed)
     q = np.where(time < q_from, 0.75, 1.0)
-    return Course(time, 0.7 - 0.1 * known, known, known, q, known)
+    return Course(time, 0.7 - 0.1 * known, known, known, q, np.full(len(time), 0.99) + 0.004 * np.cos(seed))
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def activation(base: int, noisy: bool, seed: int) -> Course:
         return made_up({0: 0.5, 150: 0.8, 390: 0.81} if noisy else {0: 0.5, 390: 0.54}, 150 * noisy, seed)
 
-    def patch(base: int, patched: bool, large: bool, onward: int, seed: int) -> digits.Course:
-        epoch = np.arange(0, (240 if large else onward) + 1, 10.0)
+    def patch(base: int, patched: bool, large: bool, seed: int) -> digits.Course:
+        epoch = np.arange(0, 241, 10.0)
         clean = np.full(len(epoch), 0.95 - 0.05 * patched + 0.02 * large + 0.001 * np.sin(seed))
         return digits.Course(epoch, clean, clean, clean)
 

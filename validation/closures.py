@@ -27,7 +27,8 @@ Array = NDArray[np.float64]
 TITLE = "Finite learning rate: three closures"
 SOURCE = "a derivation of this project, beyond N. Yang, C. Tang, Y. Tu, Phys. Rev. Lett. 130, 237101 (2023)"
 DEPARTURES = (
-    "The paper speaks of small learning rates; the closures at finite ones are not in it.",
+    "The closures at a finite learning rate are this project's own; the full text of the paper was "
+    "not at hand.",
     "The valley lambda = 1 + x^2/2 and its numbers are this project's own.",
 )
 SEED = 23

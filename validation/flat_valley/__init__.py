@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TITLE = "The degenerate valley"
 SOURCE = (
     "N. Yang, C. Tang, Y. Tu, Stochastic gradient descent introduces an effective landscape-dependent "
-    "regularization favoring flat solutions, Phys. Rev. Lett. 130, 237101 (2023)"
+    "regularization favoring flat solutions, Phys. Rev. Lett. 130, 237101 (2023); claims as recalled"
 )
 DEPARTURES = (
     "The full text was not at hand: sharpness along the valley and all numbers are this project's own.",

@@ -22,6 +22,7 @@ def claims() -> Iterator[Claim]:
     """The slopes at each kappa, and at equal noise in both directions."""
     for kappa, values in LIMIT.items():
         yield _limit(kappa, *values)
+    yield _blind()
     yield _isotropic()
 
 
@@ -55,6 +56,27 @@ def _limit(kappa: int, marginal: float, joint: float) -> Claim:
         f"slopes {marginal:.6f} and {joint:.4f}; the asymptotes {kappa} and {kappa - 1} would fail",
         "stationary density of the SDE, 256 x 256 cells, unweighted least squares against ln F",
         "both slopes within 3e-4",
+        DETERMINISTIC,
+        test,
+    )
+
+
+def _blind() -> Claim:
+    batches = (5, 20, 80)
+
+    def test() -> Finding:
+        laws = {b: valley(4, 0.01, b).sgd.sde().generator(valley(4).grid).stationary() for b in batches}
+        parts = {f"batch {b}": exact(density_slopes(p)[0], 4.0, 0.005, digits=5) for b, p in laws.items()}
+        return all_of(parts)
+
+    return Claim(
+        "marginal-blind",
+        "The law along the valley does not show how strong the noise is: at every batch p ~ F^kappa",
+        f"slope of ln p against ln F 4 at batch {', '.join(map(str, batches))}; in proportion to the "
+        "noise, a "
+        "factor 16, if the strength of the regularizer could be seen there",
+        "stationary density of the SDE, 256 x 256 cells, lr .01, kappa 4",
+        "each within .005 for the separation of time scales",
         DETERMINISTIC,
         test,
     )

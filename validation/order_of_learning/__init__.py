@@ -21,7 +21,7 @@ SOURCE = (
 DEPARTURES = (
     "The full text was not at hand. Data model and network are as recalled; all numbers of the setting are "
     "this project's own, and so are all numbers predicted.",
-    "The size alpha of the pattern Q is uniform on (.5, 1); as recalled it starts at 0 in the paper.",
+    "The size alpha of the pattern Q is uniform on (.5, 1); its range in the paper was not at hand.",
     "One network of two groups of hidden units, 40 on x1 and 6000 (4000) on x2; two coordinates of the "
     "latter are simulated, which is the same law, as no gradient points elsewhere.",
     "The noise of the gradient is put in, spherical and as strong at both rates; the gradient itself is that "

@@ -60,6 +60,16 @@ def claims(size: Size, base: int) -> Iterator[Claim]:
         partial(_accuracies, size, base),
     )
     yield Claim(
+        "mixed",
+        "On data like the training data the two rates do alike: what is missing of P shows where P "
+        "stands alone",
+        f"difference at equal fit (time 60) below .02: {GAP:.2f} on the 2 % with P alone is .003",
+        f"{how}; accuracy on tests drawn like the training data, paired by seed",
+        f"between -.02 and .02, within {size.bound():.1f} standard errors, and away from {GAP:.2f}",
+        size.alarm,
+        partial(_mixed, size, base),
+    )
+    yield Claim(
         "order",
         "The small rate learns Q before P, the large rate P before Q",
         f"when Q is learned (mean accuracy on Q alone above {LEARNED:g} from then on), P is known to less "
@@ -114,6 +124,11 @@ def _accuracies(size: Size, base: int) -> Finding:
         value = mean(at(small, time))
         found[f"small, time {time:g}"] = within(value, p - ROUNDING, p + ROUNDING, t, 0.937)
     return all_of(found)
+
+
+def _mixed(size: Size, base: int) -> Finding:
+    large, small = pair(size, base)
+    return within(mean(large.mixed[:, -1] - at(small, 60.0, "mixed")), -0.02, 0.02, size.bound(), GAP)
 
 
 def _order(size: Size, base: int) -> Finding:

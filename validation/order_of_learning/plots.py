@@ -98,7 +98,8 @@ def digits(size: Size, base: int) -> tuple[str, Figure]:
     axes[0].legend(loc="lower right")
     return (
         "Digits with a patch that can be memorized: accuracy on images without it, mean of "
-        f"{size.seeds} seeds and its standard error. The dotted line is where the large rate is lowered.",
+        f"{size.patch_seeds} seeds and its standard error. The dotted line is where the large rate is "
+        "lowered.",
         figure,
     )
 

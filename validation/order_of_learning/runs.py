@@ -49,7 +49,7 @@ class Size:
         return sigmas(numbers, self.seeds, sides, self.alarm)
 
 
-FULL, QUICK = Size(10, 60, 280.0, ALARM), Size(5, 5, 60.0, FEW)
+FULL, QUICK = Size(10, 150, 280.0, ALARM), Size(5, 5, 60.0, FEW)
 
 
 def size_of(quick: bool) -> Size:

@@ -1,4 +1,4 @@
-"""One sample that multiplies: l = (1 + e) y^2/2, e ~ Normal(0, 1/2), and its three thresholds."""
+"""One sample that multiplies, l = (1 + e) y^2/2 with e normal of standard deviation 1/2: three thresholds."""
 
 from __future__ import annotations
 
