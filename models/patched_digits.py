@@ -1,4 +1,4 @@
-"""Small images with a patch that can be memorized, after Li, Wei, Ma (2019), as recalled: scikit-learn's digits.
+"""Digits of scikit-learn with a patch that can be memorized; after Li, Wei, Ma (2019), as recalled.
 
 An image is 8 x 8, and to its right come two columns of 8 pixels for the patch. Every class has two patches,
 ``size (z + zeta_c)`` and ``size (z - zeta_c)``, equally likely, with one z for all classes and a zeta for

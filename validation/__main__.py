@@ -42,7 +42,7 @@ from validation import (
 )
 from validation.claim import FAILED, NOT_RUN, missing
 from validation.hands import hands
-from validation.page import HEAD
+from validation.page import HEAD, LEGEND
 from validation.run import Subject, run
 
 SUBJECTS: Mapping[str, Subject] = {
@@ -100,6 +100,7 @@ def main(arguments: Sequence[str] | None = None, subjects: Mapping[str, Subject]
         print(missing(error), file=sys.stderr)
         return 2
     console.print(record.summary(result))
+    console.print(Text(LEGEND, style="dim"))
     if folder is not None:
         console.print(f"Wrote {folder / record.PAGE} and {folder / record.FILE}.")
     verdicts = {c["verdict"] for s in result["subjects"] for c in s["claims"]}

@@ -22,6 +22,10 @@ body { background: #161616; color: #e4e4e4 } td, th { border-color: #333 }
 td small, p.note, figcaption { color: #9a9a9a } .confirmed { color: #57c877 } .failed { color: #ff8a80 }
 .no-power, .not-confirmed, .not-run { color: #e0b252 } }
 """
+LEGEND = (
+    "[pub] stands in the abstract, [der] was derived for this project before the run, [rec] is recalled; lr, step "
+    "and eta are the learning rate; docs/papers/index.md has the other letters."
+)
 HEAD = ("claim", "predicted", "measured ± error", "verdict")
 
 
@@ -36,7 +40,7 @@ def page(record: dict[str, Any], summary: str, folder: Path) -> str:
     if record["status"] != "complete":
         parts.append("<p class='partial'>This report is partial: the run did not come to its end.</p>")
     parts.append(
-        f"<p>{escape(summary)}</p>"
+        f"<p>{escape(summary)}</p><p class='note'>{LEGEND}</p>"
         f"<p class='note'>fokkerplanck {made['fokkerplanck']}, code {made['code']}, Python {made['python']}, "
         f"NumPy {made['numpy']}, {made['machine']}, {made['date']}{options}</p>"
     )
