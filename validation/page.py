@@ -23,8 +23,8 @@ td small, p.note, figcaption { color: #9a9a9a } .confirmed { color: #57c877 } .f
 .no-power, .not-confirmed, .not-run { color: #e0b252 } }
 """
 LEGEND = (
-    "[pub] stands in the abstract, [der] was derived for this project before the run, [rec] is recalled; lr, step "
-    "and eta are the learning rate; docs/papers/index.md has the other letters."
+    "[pub] stands in the abstract, [der] was derived for this project before the run, [rec] is recalled; lr, "
+    "step and eta are the learning rate; docs/papers/index.md has the other letters."
 )
 HEAD = ("claim", "predicted", "measured ± error", "verdict")
 
