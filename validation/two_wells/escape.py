@@ -20,7 +20,7 @@ BOTH = (SHARP, FLAT)
 PORTIONS = np.array([0.25, 0.5, 1.0, 2.0])  # of the mean time
 RARE = 32  # a batch whose chains stay for some 1e9 steps
 REPEATS = 100  # of splitting
-FEWER = 0.15  # a part of a rare time that must be seen if it is missing
+FEWER = 0.25  # a part of a rare time that must be seen if it is missing
 
 
 def claims(size: Size) -> Iterator[Claim]:
