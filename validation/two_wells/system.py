@@ -39,7 +39,7 @@ def size_of(quick: bool) -> Size:
     """Numbers of replicas and the seed."""
     if quick:
         return Size(1_500, 300, 20_000, 2_000, (0.2, 0.35, 0.5), seed(SEED))
-    return Size(8_000, 1_000, 60_000, 10_000, (0.2, 0.3, 0.4, 0.5), seed(SEED))
+    return Size(8_000, 4_000, 60_000, 10_000, (0.2, 0.3, 0.4, 0.5), seed(SEED))
 
 
 class Wells:
