@@ -24,7 +24,6 @@ DEPARTURES = (
     "Gradient noise is the same everywhere (isotropic, beta = sigma^2); Mori's noise, 2 L H*, in a model of "
     "its own.",
     "Generalization is not simulated: what a larger lr/batch pays is shown in the mean loss at the end.",
-    "Escape by splitting is not among the levels here: times are within reach of plain simulation.",
 )
 
 
@@ -38,11 +37,11 @@ def claims(quick: bool) -> Iterator[Claim]:
 
 
 def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
-    """Landscape, escapes, shares and the power law."""
+    """Landscape, escapes, the asymptotic law, and what speed costs."""
     from validation.two_wells import plots
 
     size = size_of(quick)
     yield plots.landscape(size)
     yield plots.escapes(size)
-    yield plots.flat_shares(size)
-    yield plots.power(size)
+    yield plots.asymptotics()
+    yield plots.price_and_power(size)

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fokkerplanck.plotting import COLOURS
 from validation.drawing import WITH_ERROR, bars, points
 from validation.two_wells import loss_noise
-from validation.two_wells.escape import BATCH, NAMES, PORTIONS, left
-from validation.two_wells.shares import BATCHES, TILT, chain_share, course
-from validation.two_wells.speed import SCANNED, arrivals, final_law, final_loss, rates, two_way
-from validation.two_wells.system import FLAT, SHARP, Size, wells
+from validation.two_wells.escape import (
+    BOTH,
+    PORTIONS,
+    RARE,
+    by_chains,
+    by_paths,
+    by_split_paths,
+    by_splitting,
+    laws,
+    left,
+    left_paths,
+)
+from validation.two_wells.shares import BATCHES, course
+from validation.two_wells.speed import arrival_law, arrivals, final_law, final_loss, rates, scanned, two_way
+from validation.two_wells.system import BATCH, FLAT, NAMES, SHARP, TILT, Size, wells
 
 
 def landscape(size: Size) -> tuple[str, Figure]:
@@ -28,7 +42,7 @@ def landscape(size: Size) -> tuple[str, Figure]:
     ax.legend(loc="upper center")
     places, p = w.law
     law.plot(places, p / (places[1] - places[0]), "--", color=COLOURS["density"], label="SDE: exp(-L/D)")
-    states = course(BATCH, size)[1]
+    states = course(w, size)[1]
     counts, faces = np.histogram(states, np.linspace(-1.7, 1.5, 49))
     scale = 1 / (len(states) * (faces[1] - faces[0]))
     middle = 0.5 * (faces[1:] + faces[:-1])
@@ -43,52 +57,107 @@ def landscape(size: Size) -> tuple[str, Figure]:
 
 
 def escapes(size: Size) -> tuple[str, Figure]:
-    """Share that has left along time, and times over batch sizes."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    ax, mean = figure.subplots(1, 2)
-    t = np.linspace(0, 2.4, 200)
-    ax.plot(t, 1 - np.exp(-t), color=COLOURS["theory"], label="1 - exp(-t/T)")
-    for start, marker in ((SHARP, "o"), (FLAT, "s")):
-        seen = left(BATCH, start, size) / size.exits
-        error = np.sqrt(seen * (1 - seen) / size.exits)
-        label = f"SGD from the {NAMES[start]} minimum"
-        colour = COLOURS["SGD" if start == SHARP else "density"]
-        bars(ax, PORTIONS, seen, error, label, fmt=marker, color=colour)
-    ax.set(
-        xlabel="time t / predicted mean time T",
-        ylabel="share that has left by then",
-        title="Escape at finite time",
-    )
-    ax.legend()
-    batches = np.array((8, 16, 32, 48))
-    per_noise = np.array([1 / wells(b).noise for b in batches])
-    mean.plot(per_noise, rates(tuple(batches)), "o", color=COLOURS["density"], label="SDE on a grid")
-    mean.plot(per_noise, [two_way(b) for b in batches], color=COLOURS["theory"], label="Kramers, both ways")
-    mean.set(
-        yscale="log",
-        xlabel="1 / noise D   (proportional to batch / lr)",
-        ylabel="slowest rate, per unit time",
-        title="Exponentially slow convergence",
-    )
-    mean.legend()
+    """Share that has left along time, and mean times over the noise, by every level."""
+    figure = Figure(figsize=(10, 5.4), layout="constrained")
+    panes = figure.subplot_mosaic([["law", "mean"], ["off", "part"]], height_ratios=(5, 4))
+    _law_of_time(panes["law"], panes["off"], size)
+    _mean_times(panes["mean"], panes["part"], size)
     return (
-        f"Left: chains that have left either minimum, {size.exits} each, ± 1 standard error. Right: the rate "
-        f"at which the asymptotic law is reached, at batch {', '.join(map(str, batches))}.",
+        f"Left: {size.paths} paths and {size.exits} chains from either minimum at batch {BATCH}; T is the "
+        "mean time of SDE and SGD each. Below, the difference from 1 - exp(-t/T): the exact law lags behind "
+        "by the way down. Right: mean time to the other minimum at lr .01, barrier 3 to 17 times the noise; "
+        "below, the difference from the SDE's exact time: the chain is left a little sooner than its SDE. "
+        "Circles from the sharp, squares from the flat minimum. Bars: 1 standard error.",
         figure,
     )
 
 
-def flat_shares(size: Size) -> tuple[str, Figure]:
-    """Share of the flat minimum over batch sizes, and the price of arriving sooner."""
+def _law_of_time(ax: Axes, off: Axes, size: Size) -> None:
+    t, w = np.linspace(0, 2.2, 80), wells(BATCH)
+    exponential = 1 - np.exp(-t)
+    ax.plot(t, exponential, color=COLOURS["theory"], lw=3, alpha=0.6, label="1 - exp(-t/T)")
+    off.axhline(0.0, color=COLOURS["theory"], lw=3, alpha=0.6)
+    law = 1 - np.exp(-PORTIONS)
+    for start, dashes, marker in ((SHARP, "-", "o"), (FLAT, "--", "s")):
+        sde = laws(w, start)[0]
+        exact = np.array([1 - sde.survival(v * w.passage(start) * w.lr).value for v in t])
+        name = NAMES[start]
+        ax.plot(
+            t, exact, dashes, color=COLOURS["density"], lw=1, label=f"SDE on a grid, from the {name} minimum"
+        )
+        off.plot(t, exact - exponential, dashes, color=COLOURS["density"], lw=1)
+        seen = left(w, start, size) / size.exits
+        paths = left_paths(w, start, size)
+        found = {
+            "paths": np.array([(e.value, e.stat) for e in paths]).T,
+            "SGD": np.array([seen, np.sqrt(seen * (1 - seen) / size.exits)]),
+        }
+        shift = 0.04 if start == FLAT else 0.0  # beside each other below, where they would hide each other
+        for side, (level, (share, error)) in zip((-0.02, 0.0), found.items(), strict=True):
+            colour = COLOURS[level]
+            # Where it was looked at, above; below moved aside.
+            bars(ax, PORTIONS, share, error, f"{level}, from the {name} minimum", fmt=marker, color=colour)
+            x = PORTIONS + shift + side
+            bars(off, x, share - law, error, fmt=marker, color=colour)
+    ax.set(ylabel="share that has left", title="Escape at finite time", xlim=(0, 2.2))
+    ax.legend(fontsize=7, loc="lower right")
+    off.set(xlabel="time t / mean time T", ylabel="less 1 - exp(-t/T)", xlim=(0, 2.2))
+
+
+def _mean_times(ax: Axes, part: Axes, size: Size) -> None:
+    each = [wells(b) for b in range(5, 37)]
+    noise = [1 / w.noise for w in each]
+    for start, dashes in ((SHARP, "-"), (FLAT, "--")):
+        exact = np.array([w.passage(start) for w in each])
+        label = f"SDE, exact, from the {NAMES[start]} minimum"
+        ax.plot(noise, exact, dashes, color=COLOURS["density"], lw=1, label=label)
+        law = np.array([w.kramers(start) for w in each])
+        ax.plot(noise, law, ":", color=COLOURS["theory"], label="")
+        part.plot(noise, law / exact - 1, ":", color=COLOURS["theory"])
+    ax.plot([], [], ":", color=COLOURS["theory"], label="Kramers' formula")
+    usual, rare = wells(BATCH), wells(RARE)
+    common = [(usual, s) for s in BOTH]
+    many = [(w, SHARP) for w in scanned() if w.lr == usual.lr and w is not usual]
+    known = [*common, *many, (rare, SHARP), (rare, FLAT)]
+    for i, (w, s) in enumerate(known):
+        gap, label = w.chain_passage(s).value / w.passage(s) - 1, "SGD, its operator" if i == 0 else ""
+        part.plot(1 / w.noise, gap, "x", color=COLOURS["transition"], ms=8, mew=2, label=label or None)
+    split = [*common, (rare, SHARP), (rare, FLAT)]
+    shown = {
+        "SGD, plain": [(w, s, by_chains(w, s, size)) for w, s in [*common, *many]],
+        "SGD, splitting": [(w, s, by_splitting(w, s, size)) for w, s in split],
+        "paths, plain": [(w, s, by_paths(w, s, size)) for w, s in common],
+        "paths, splitting": [(rare, SHARP, by_split_paths(rare, SHARP, size))],
+    }
+    part.axhline(0.0, color=COLOURS["density"], lw=1)
+    # Beside each other below, where they would hide each other.
+    for aside, (label, found) in zip((0.0, 0.25, 0.5, 0.5), shown.items(), strict=True):
+        colour = COLOURS[label.split(",")[0]]
+        for i, (w, s, e) in enumerate(found):
+            inside = "white" if "splitting" in label else colour
+            style: dict[str, Any] = {"fmt": "o" if s == SHARP else "s", "color": colour, "mfc": inside}
+            points(ax, [1 / w.noise], [e], label if i == 0 else "", **style)
+            away = aside + (0.12 if s == FLAT else 0.0)
+            relative = e.scaled(1 / w.passage(s))
+            relative = relative.with_(value=relative.value - 1)
+            points(part, [1 / w.noise + away], [relative], **style)
+    ax.set(yscale="log", ylabel="mean steps", title="Mean time to the other minimum")
+    ax.legend(fontsize=7, loc="upper left")
+    part.set(xlabel="1 / noise D   (proportional to batch / lr)", ylabel="relative to the SDE")
+    part.legend(fontsize=7, loc="lower right")
+
+
+def asymptotics() -> tuple[str, Figure]:
+    """Share of the flat minimum over batch sizes, and how slowly it is reached."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    ax, price = figure.subplots(1, 2)
+    ax, slow = figure.subplots(1, 2)
     for tilt, label, colour in (
         (0.0, "equal depth", COLOURS["theory"]),
         (TILT, "sharp one deeper by .1", COLOURS["density"]),
     ):
         sde = [wells(b, tilt).flat_share for b in BATCHES]
         ax.plot(BATCHES, sde, color=colour, label=f"{label}: SDE")
-        chain = [chain_share(b, tilt) for b in BATCHES]
+        chain = [wells(b, tilt).chain_share for b in BATCHES]
         ax.plot(BATCHES, chain, "x", color=colour, label=f"{label}: SGD, its operator")
     ax.axhline(0.5, color="#888888", lw=0.8, ls=":")
     ax.set(
@@ -102,33 +171,75 @@ def flat_shares(size: Size) -> tuple[str, Figure]:
     )
     ax.minorticks_off()
     ax.legend(loc="lower left")
-    law = np.array([(wells(b).chain_passage(SHARP).value, final_law(b).value) for b in SCANNED]).T
-    price.plot(*law, "x-", color=COLOURS["theory"], lw=1, label="SGD, its operator")
-    for b, time in zip(SCANNED, arrivals(size), strict=True):
-        loss = final_loss(b, size)
-        points(price, [time.value], [loss], "" if b > SCANNED[0] else f"SGD, {WITH_ERROR}", xerr=time.stat)
-        price.annotate(f"batch {b}", (time.value, loss.value), (6, 4), textcoords="offset points", fontsize=8)
-    price.set(
-        xscale="log",
-        xlabel="mean steps from the sharp to the flat minimum",
-        ylabel="mean loss at the end",
-        title="Sooner there, worse in the end",
-        xlim=(1_500, 90_000),
+    batches = (8, 16, 32, 48)
+    per_noise = [1 / wells(b).noise for b in batches]
+    slow.plot(per_noise, rates(batches), "o", color=COLOURS["density"], label="SDE on a grid")
+    slow.plot(per_noise, [two_way(b) for b in batches], color=COLOURS["theory"], label="Kramers, both ways")
+    slow.set(
+        yscale="log",
+        xlabel="1 / noise D   (proportional to batch / lr)",
+        ylabel="slowest rate, per unit time",
+        title="Exponentially slow convergence",
     )
-    price.set_xticks([2_000, 5_000, 10_000, 20_000, 50_000], ["2000", "5000", "10000", "20000", "50000"])
-    price.minorticks_off()
-    price.legend(loc="lower left")
+    slow.legend()
     return (
-        "Left: asymptotic share of the flat minimum; 1/2 is dotted. Right: SGD at lr .01, "
-        f"{size.exits} chains for the time and {size.chains} for the loss, ± 1 standard error.",
+        "Left: asymptotic share of the flat minimum; 1/2 is dotted. Right: the rate at which the asymptotic "
+        f"law is reached, at batch {', '.join(map(str, batches))}.",
         figure,
     )
 
 
-def power(size: Size) -> tuple[str, Figure]:
-    """Escape time over the barrier with noise proportional to the loss."""
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    ax = figure.subplots()
+def price_and_power(size: Size) -> tuple[str, Figure]:
+    """The price of arriving sooner, and escape with noise proportional to the loss."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    price, power = figure.subplots(1, 2)
+    _price(price, size)
+    _power(power, size)
+    return (
+        f"Left: {size.exits} chains for the time and {size.chains} for the loss; lr .005 at batch 4 has the "
+        "lr/batch, and so the SDE, of lr .01 at batch 8. Right: escape from one of two equal minima, "
+        f"B/(eta h*) = {loss_noise.exponent() - 0.5:g}. Bars: 1 standard error.",
+        figure,
+    )
+
+
+def _price(ax: Axes, size: Size) -> None:
+    law = np.array([(arrival_law(w).value, final_law(w).value) for w in scanned()]).T
+    ax.plot(*law, "x", color=COLOURS["transition"], ms=8, mew=2, label="SGD, its operator")
+    noises = np.linspace(scanned()[0].noise, scanned()[-1].noise, 12)
+    fine = [wells(4, lr=round(float(d) * 8 / 400, 6)) for d in noises]
+    ax.plot(
+        [w.passage(SHARP) * w.lr for w in fine],
+        [float(w.law[1] @ w.height(w.law[0])) for w in fine],
+        color=COLOURS["density"],
+        lw=1,
+        label="SDE: lr/batch alone",
+    )
+    for w, time in zip(scanned(), arrivals(size), strict=True):
+        loss = final_loss(w, size)
+        points(ax, [time.value], [loss], f"SGD, {WITH_ERROR}" if w is scanned()[0] else "", xerr=time.stat)
+        below = w.lr < 0.01
+        ax.annotate(
+            f"lr {w.lr:g}, batch {w.batch}",
+            (time.value, loss.value),
+            (-8, -4) if below else (8, 4),
+            textcoords="offset points",
+            fontsize=8,
+            ha="right" if below else "left",
+            va="top" if below else "baseline",
+        )
+    ax.set(
+        xscale="log",
+        xlabel="mean time lr k from the sharp to the flat minimum",
+        ylabel="mean loss at the end",
+        title="Sooner there, worse in the end",
+        xlim=(5, 4000),
+    )
+    ax.set_xticks([10, 100, 1000], ["10", "100", "1000"])
+    ax.legend(loc="upper right")
+
+
+def _power(ax: Axes, size: Size) -> None:
     a = np.linspace(min(size.power) - 0.02, max(size.power) + 0.03, 40)
     barriers = np.array([loss_noise.barrier(v) for v in a])
     ax.plot(
@@ -138,8 +249,10 @@ def power(size: Size) -> tuple[str, Figure]:
     ax.plot(barriers[::3], exact, "--", color=COLOURS["density"], label="its SDE, exact")
     constant = [loss_noise.exponential(v) for v in a]
     ax.plot(barriers, constant, ":", color="#666666", label="constant noise (Kramers)")
-    found = [loss_noise.measured(v, size) for v in size.power]
-    points(ax, [loss_noise.barrier(v) for v in size.power], found, f"SGD, {WITH_ERROR}")
+    at = [loss_noise.barrier(v) for v in size.power]
+    operator = [loss_noise.of_chain(v).value for v in size.power]
+    ax.plot(at, operator, "x", color=COLOURS["transition"], ms=8, mew=2, label="SGD, its operator")
+    points(ax, at, [loss_noise.measured(v, size) for v in size.power], f"SGD, {WITH_ERROR}")
     ax.set(
         xscale="log",
         yscale="log",
@@ -151,4 +264,3 @@ def power(size: Size) -> tuple[str, Figure]:
     ax.set_xticks(ticks, [f"{v:g}" for v in ticks])
     ax.minorticks_off()
     ax.legend()
-    return f"Escape from one of two equal minima, B/(eta h*) = {loss_noise.exponent() - 0.5:g}.", figure

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 import fokkerplanck as fp
-from fokkerplanck.passages import from_passages
 from validation.claim import CONFIRMED, FAILED, NO_POWER, Claim, Finding
 from validation.judging import ALARM, DETERMINISTIC, all_of, counted, judged, sigmas
-from validation.two_wells.escape import BATCH, passages
-from validation.two_wells.shares import chain_share, course
-from validation.two_wells.system import FLAT, SHARP, Size, wells
+from validation.two_wells.escape import by_chains
+from validation.two_wells.shares import course, looks
+from validation.two_wells.system import BATCH, FLAT, LR, SHARP, Size, Wells, wells
 
 Array = NDArray[np.float64]
-SCANNED = (6, 8, 12)
+SCANNED = ((0.01, 12), (0.01, 8), (0.005, 4), (0.01, 6), (0.02, 8))  # lr and batch, by lr/batch
 BOUND = sigmas(len(SCANNED))
 
 
@@ -41,7 +40,7 @@ def rates(batches: tuple[int, ...]) -> Array:
 def two_way(batch: int) -> float:
     """Sum of both rates of escape by Kramers' formula, per unit time."""
     w = wells(batch)
-    return (1 / w.kramers(SHARP) + 1 / w.kramers(FLAT)) / w.sgd.lr
+    return (1 / w.kramers(SHARP) + 1 / w.kramers(FLAT)) / w.lr
 
 
 def _slow() -> Claim:
@@ -75,99 +74,129 @@ def _slow() -> Claim:
 
 def _relaxation(size: Size) -> Claim:
     w = wells(BATCH)
+    rate = w.chain.spectrum(2).rates[1].value
+    steps = looks(w)[:-1]
+    grown = [w.chain_share * float(1 - np.exp(-rate * k)) for k in steps]
+    slow = [w.flat_share * float(1 - np.exp(-k / w.relaxation)) for k in steps]
 
     def test() -> Finding:
-        share = chain_share(BATCH)
-        rate = w.chain.spectrum(2).rates[1].value
         parts = {}
-        for steps, seen in course(BATCH, size)[0][:4]:
-            predicted = share * (1 - np.exp(-rate * steps))
+        for k, seen, share in zip(steps, course(w, size)[0], grown, strict=False):
             # A few steps pass before the start is the law within its well: an amplitude near 1, not 1.
-            there = round(seen * size.chains)
-            parts[f"{steps:g} steps"] = counted(there, size.chains, float(predicted), 4, bias=0.005)
+            parts[f"{k} steps"] = counted(round(seen * size.chains), size.chains, share, 4, bias=0.005)
         return all_of(parts)
 
     return Claim(
         "relaxation",
         "From the sharp minimum the share of the flat one grows with the slowest rate",
-        f"share (1 - exp(-rate k)), rate about {rates_per_step(BATCH):.2e} per step, a quarter of the final "
-        f"share after {0.288 / rates_per_step(BATCH):.0f} steps",
-        f"{size.chains} chains, batch {BATCH}; share and rate from the transition operator",
+        f"share (1 - exp(-rate k)) after k = {', '.join(map(str, steps))} steps: SGD "
+        f"{', '.join(f'{v:.4f}' for v in grown)} with share {w.chain_share:.4f} and rate {rate:.3e} per step "
+        f"by its transition operator; its SDE {', '.join(f'{v:.4f}' for v in slow)} with both mean times",
+        f"{size.chains} chains, batch {BATCH}",
         "at four times within the exact binomial interval and .005 for the first steps within the well",
         ALARM,
         test,
     )
 
 
-def rates_per_step(batch: int) -> float:
-    """Slowest rate per step from the exact mean times of the SDE."""
-    return 1 / wells(batch).passage(SHARP) + 1 / wells(batch).passage(FLAT)
+def scanned() -> list[Wells]:
+    """Settings from the smallest lr/batch to the largest; two have the same one, and so the same SDE."""
+    return [wells(batch, lr=lr) for lr, batch in SCANNED]
+
+
+def named(w: Wells) -> str:
+    """A setting in words."""
+    return f"lr {w.lr:g}, batch {w.batch}"
 
 
 def arrivals(size: Size) -> list[fp.Estimate]:
-    """Mean steps from the sharp to the flat minimum, by batch size."""
-    return [from_passages(passages(b, SHARP, size), "SGD chains", "steps") for b in SCANNED]
+    """Mean time lr k from the sharp to the flat minimum."""
+    return [by_chains(w, SHARP, size).scaled(w.lr, "time") for w in scanned()]
+
+
+def arrival_law(w: Wells) -> fp.Estimate:
+    """The same without sampling."""
+    return w.chain_passage(SHARP).scaled(w.lr, "time")
+
+
+def ordered(answer: Finding, found: list[fp.Estimate], sign: int) -> Finding:
+    """The answer, if a larger lr/batch is also seen to give more (sign 1) or less (-1) by the bound."""
+    pairs = [
+        (a, b)
+        for (v, a), (w, b) in combinations(zip(scanned(), found, strict=True), 2)
+        if not np.isclose(v.noise, w.noise)
+    ]
+    gaps = [sign * (b.value - a.value) / np.hypot(a.stat, b.stat) for a, b in pairs]
+    if answer.verdict == CONFIRMED and min(gaps) < BOUND:
+        text = f"the order is not seen: {min(gaps):.1f} standard errors where {BOUND:.1f} are asked for"
+        return Finding(answer.measured, NO_POWER, text, answer.numbers)
+    return answer
 
 
 def _sooner(size: Size) -> Claim:
-    predicted = [wells(b).passage(SHARP) for b in SCANNED]
+    law = {w: arrival_law(w) for w in scanned()}
+    # If lr did not count, a setting would have the time of the usual lr.
+    rivals = {w: None if w.lr == LR else arrival_law(wells(w.batch)).value for w in law}
 
     def test() -> Finding:
         found = arrivals(size)
-        parts = {}
-        for b, e in zip(SCANNED, found, strict=True):
-            exact_chain = wells(b).chain_passage(SHARP)
-            parts[f"batch {b}"] = judged(e, exact_chain.value, BOUND, bias=exact_chain.disc)
-        gaps = [(b.value - a.value) / np.hypot(a.stat, b.stat) for a, b in pairwise(found)]
-        answer = all_of(parts)
-        if answer.verdict == CONFIRMED and min(gaps) < BOUND:
-            return Finding(answer.measured, NO_POWER, "the order is not seen", answer.numbers)
-        return answer
+        parts = {
+            named(w): judged(e, law[w].value, BOUND, rivals[w], law[w].disc)
+            for w, e in zip(law, found, strict=True)
+        }
+        return ordered(all_of(parts), found, -1)
 
+    said = (f"{named(w)}: SGD {e.value:.2f}, SDE {w.passage(SHARP) * w.lr:.2f}" for w, e in law.items())
+    without = ", ".join(f"{v:.2f}" for v in rivals.values() if v is not None)
     return Claim(
         "sooner",
-        "A larger lr/batch arrives at the flat minimum sooner",
-        f"{', '.join(f'{v:.0f}' for v in predicted)} steps by the SDE at batch {', '.join(map(str, SCANNED))}"
-        "; the chain as its transition operator says",
+        "A larger lr/batch arrives at the flat minimum sooner; the same one, by another lr, about as soon",
+        "mean time lr k, of SGD by its transition operator, of its SDE by quadrature: "
+        f"{'; '.join(said)}. If lr did not count, those with another lr than {LR:g} would take {without}",
         f"{size.exits} chains from the sharp minimum each",
-        f"each within {BOUND:.1f} standard errors of the operator, and each later than the one before "
-        "by more than "
-        "that, else no power",
+        f"each within {BOUND:.1f} standard errors of the operator; each later than those of larger lr/batch "
+        "by more than that, else no power",
         ALARM,
         test,
     )
 
 
-def final_loss(batch: int, size: Size) -> fp.Estimate:
+def final_loss(w: Wells, size: Size) -> fp.Estimate:
     """Mean loss of the chains after seven relaxation times."""
-    return fp.Estimate.from_replicas(wells(batch).height(course(batch, size)[1]), unit="loss")
+    return fp.Estimate.from_replicas(w.height(course(w, size)[1]), unit="loss")
 
 
-def final_law(batch: int) -> fp.Estimate:
+def final_law(w: Wells) -> fp.Estimate:
     """The same of the chain's stationary law, without sampling."""
-    return wells(batch).chain_law.mean(wells(batch).height)
+    return w.chain_law.mean(w.height)
+
+
+def of_sde(w: Wells) -> float:
+    """The same of the SDE's, exp(-L/D)."""
+    x, p = w.law
+    return float(p @ w.height(x))
 
 
 def _price(size: Size) -> Claim:
-    predicted = []
-    for b in SCANNED:
-        x, p = wells(b).law
-        predicted.append(float(p @ wells(b).height(x)))
+    law = {w: final_law(w) for w in scanned()}
 
     def test() -> Finding:
-        parts = {}
-        for b in SCANNED:
-            exact_chain = final_law(b)
-            parts[f"batch {b}"] = judged(final_loss(b, size), exact_chain.value, BOUND, bias=exact_chain.disc)
-        return all_of(parts)
+        found = [final_loss(w, size) for w in law]
+        parts = {
+            named(w): judged(e, law[w].value, BOUND, bias=law[w].disc)
+            for w, e in zip(law, found, strict=True)
+        }
+        return ordered(all_of(parts), found, 1)
 
+    said = (f"{named(w)}: SGD {e.value:.4f}, SDE {of_sde(w):.4f}" for w, e in law.items())
     return Claim(
         "price",
-        "and pays for it in loss at the end",
-        f"mean loss {', '.join(f'{v:.4f}' for v in predicted)} by the SDE's exp(-L/D) at batch "
-        f"{', '.join(map(str, SCANNED))}: about half the noise; the chain as its operator says",
+        "A larger lr/batch, which arrives at the flat minimum sooner, ends at a higher mean loss",
+        "mean loss of SGD by its transition operator, of its SDE by exp(-L/D): "
+        f"{'; '.join(said)}; about half the noise",
         f"{size.chains} chains after seven relaxation times",
-        f"each within {BOUND:.1f} standard errors of the chain's own stationary law",
+        f"each within {BOUND:.1f} standard errors of the chain's own stationary law; each lower than those "
+        "of larger lr/batch by more than that, else no power",
         ALARM,
         test,
     )

@@ -1,4 +1,4 @@
-"""The two wells at one batch size: exact answers of the SDE by quadrature, and the number of replicas."""
+"""The two wells at one setting: exact answers of the SDE and of the chain, and the number of replicas."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ Array = NDArray[np.float64]
 MODELS = Path(__file__).parents[2] / "models"
 SEED = 51
 FLAT, SHARP = -1.0, 1.0
+NAMES = {SHARP: "sharp", FLAT: "flat"}
+LR, BATCH = 0.01, 8  # of most claims
+TILT = -0.05  # the sharp minimum is deeper by .1
 BEYOND = 50.0  # the box ends where the loss is the barrier and so many times the noise: e^-50 lies outside
 
 
@@ -26,6 +29,7 @@ class Size:
 
     exits: int  # chains that leave a well
     paths: int  # paths of the SDE that leave it
+    walkers: int  # of splitting
     chains: int  # for laws
     power: tuple[float, ...]  # barriers of the loss-proportional noise
     seed: int
@@ -34,18 +38,24 @@ class Size:
 def size_of(quick: bool) -> Size:
     """Numbers of replicas and the seed."""
     if quick:
-        return Size(1_500, 150, 2_000, (0.2, 0.35, 0.5), seed(SEED))
-    return Size(8_000, 1_000, 10_000, (0.2, 0.3, 0.4, 0.5), seed(SEED))
+        return Size(1_500, 300, 20_000, 2_000, (0.2, 0.35, 0.5), seed(SEED))
+    return Size(8_000, 4_000, 60_000, 10_000, (0.2, 0.3, 0.4, 0.5), seed(SEED))
 
 
 class Wells:
     """One setting, and what the SDE's exact formulas say of it; times in steps."""
 
-    def __init__(self, batch: int, tilt: float = 0.0):
-        model = fp.load(MODELS / "two_wells.toml", batch=batch, tilt=tilt)
+    def __init__(self, batch: int, tilt: float = 0.0, lr: float = LR):
+        model = fp.load(MODELS / "two_wells.toml", batch=batch, tilt=tilt, lr=lr)
         self.sgd, self.loss = model.sgd, model.sgd.loss
-        self.batch = batch
-        self.noise = self.sgd.lr * float(self.loss.constants["sigma"]) ** 2 / (2 * batch)
+        self.batch, self.tilt, self.lr = batch, tilt, lr
+        self._passages: dict[float, fp.Estimate] = {}
+        self.noise = lr * float(self.loss.constants["sigma"]) ** 2 / (2 * batch)
+
+    def key(self, base: int, purpose: int, start: float = SHARP) -> list[int]:
+        """Seed of a run: one for each setting, purpose and start."""
+        setting = [self.batch, round(1e6 * self.lr), round(-1e3 * self.tilt)]
+        return [base, purpose, *setting, int(start == SHARP)]
 
     def height(self, x: Array) -> Array:
         """Mean loss at places (n,)."""
@@ -87,12 +97,12 @@ class Wells:
 
         low, high = (FLAT, self.ends[1]) if start == SHARP else (self.ends[0], SHARP)
         found = mean_passage_time(coefficients, start, low, high, absorbing=(start == SHARP, start == FLAT))
-        return found.value / self.sgd.lr
+        return found.value / self.lr
 
     def kramers(self, start: float) -> float:
         """Kramers' time from one minimum to the other."""
         product = self.curvature(start) * abs(self.curvature(self.barrier))
-        return float(2 * np.pi / np.sqrt(product) * np.exp(self.rise(start) / self.noise) / self.sgd.lr)
+        return float(2 * np.pi / np.sqrt(product) * np.exp(self.rise(start) / self.noise) / self.lr)
 
     @cached_property
     def law(self) -> tuple[Array, Array]:
@@ -108,6 +118,11 @@ class Wells:
         x, p = self.law
         return float(p[x < self.barrier].sum())
 
+    @property
+    def relaxation(self) -> float:
+        """Steps in which the SDE forgets the minimum it started in."""
+        return 1 / (1 / self.passage(SHARP) + 1 / self.passage(FLAT))
+
     @cached_property
     def chain(self) -> fp.TransitionOperator:
         """The chain itself on the grid, without sampling."""
@@ -118,9 +133,19 @@ class Wells:
         """Its stationary law."""
         return self.chain.stationary()
 
+    @cached_property
+    def chain_share(self) -> float:
+        """Share of the flat minimum in it."""
+        share = self.chain_law.probability(f"x < {self.barrier!r}")
+        if not share.ok or share.disc > 1e-3:
+            raise ValueError(f"the operator does not resolve batch {self.batch}: {share}")
+        return share.value
+
     def chain_passage(self, start: float) -> fp.Estimate:
         """Its mean number of steps from one minimum to the other."""
-        return self.chain.exit_time(self.way(start)).at(x=start)
+        if start not in self._passages:
+            self._passages[start] = self.chain.exit_time(self.way(start)).at(x=start)
+        return self._passages[start]
 
     def way(self, start: float) -> str:
         """The region that ends at the other minimum."""
@@ -128,6 +153,6 @@ class Wells:
 
 
 @cache
-def wells(batch: int, tilt: float = 0.0) -> Wells:
+def wells(batch: int, tilt: float = 0.0, lr: float = LR) -> Wells:
     """One setting, read once."""
-    return Wells(batch, tilt)
+    return Wells(batch, tilt, lr)
