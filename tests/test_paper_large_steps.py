@@ -226,7 +226,7 @@ def test_time_of_noise_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_another_seed_gives_other_numbers() -> None:
     """Nothing that was kept for one base seed is shown for another."""
     assert not np.array_equal(line.ends(0.1, 50, 1, 10), line.ends(0.1, 50, 2, 10))
-    assert plane.share(0.005, 200, 1, 100) != plane.share(0.005, 200, 2, 100)
+    assert plane.share(0.1, 500, 1, 200) != plane.share(0.1, 500, 2, 200)
     assert not np.array_equal(plane.starts(5, 1, 1), plane.starts(5, 1, 2))
     pytest.importorskip("sklearn", reason="the digits come with scikit-learn, extra 'digits'")
     assert network.trained("large", 2, 3, 1) != network.trained("large", 2, 3, 2)
