@@ -34,13 +34,11 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
             _edge(repeats),
         )
         yield (
-            "How fast the weak weight grows, against the step: effective regularizer (below a = 1), cycle "
-            "average "
-            "(above), and what chains of the reduced valley do, at two strengths of label noise. The "
-            "stationary law of "
-            "the chain (transition operator) hands the one over to the other. Squares: the network, which "
-            "has no label "
-            "noise; twice its growth a step, as each sign sees every second point.",
+            "How fast the weak weight grows, against the step: by the effective loss (below a = 1), by the "
+            "average over the cycle of the oscillation (above), and in chains of the reduced valley, at two "
+            "strengths of label noise. The stationary law of the chain (transition operator) hands the one "
+            "over to the other. Squares: the network, which has no label noise; twice its growth a step, as each "
+            "sign sees every second point.",
             _growth(300 if quick else 2_000, repeats),
         )
 
@@ -90,7 +88,7 @@ def _growth(n: int, repeats: int) -> Figure:
     places = (1.02, *edge.RATED[False])
     grown = [edge.mean_of(edge.growths(a, repeats)) for a in places]
     square: dict[str, Any] = {"fmt": "s", "ms": 5, "mfc": "white", "color": "#b3261e", "zorder": 5}
-    points(ax, places, [e.scaled(2) for e in grown], "network (two times)", **square)
+    points(ax, places, [e.scaled(2) for e in grown], "network, no label noise (× 2)", **square)
     ax.axvline(1, color="#888888", lw=0.8, ls=":")
     ax.set(
         yscale="log",
@@ -98,7 +96,7 @@ def _growth(n: int, repeats: int) -> Figure:
         ylim=(1e-5, 1e-2),
         xlabel="reduced step  a = 2 lr |v|²/m",
         ylabel="growth of ln(weak weight) per step",
-        title="From the effective regularizer to the oscillation",
+        title="From the effective loss to the oscillation",
     )
     ax.legend(loc="upper left", fontsize=8)
     return figure
@@ -108,7 +106,7 @@ def _one_noise(ax: Axes, noise: float, style: str, n: int) -> None:
     below = np.linspace(0.75, 0.995, 60)
     name = f"σ = {noise:g}"
     law = [valley.regularizer_growth(float(a), noise) for a in below]
-    ax.plot(below, law, style, color=COLOURS["theory"], label=f"effective loss, {name}")
+    ax.plot(below, law, style, color=COLOURS["theory"], label=f"effective loss, label noise {name}")
     operator = [valley.operator_growth(float(a), noise).value for a in OPERATOR]
     ax.plot(OPERATOR, operator, style, color=COLOURS["density"], label=f"stationary law of the chain, {name}")
     found = [valley.measured_growth(a, noise, n, seed(SEED)) for a in CHAINS]
@@ -118,4 +116,4 @@ def _one_noise(ax: Axes, noise: float, style: str, n: int) -> None:
         "lw": 0.8,
         "color": COLOURS["SGD"],
     }
-    points(ax, CHAINS, found, f"chains, {name}", **marker)
+    points(ax, CHAINS, found, f"chains of the valley, {name}", **marker)
