@@ -37,8 +37,8 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
             "How fast the weak weight grows, against the step: by the effective loss (below a = 1), by the "
             "average over the cycle of the oscillation (above), and in chains of the reduced valley, at two "
             "strengths of label noise. The stationary law of the chain (transition operator) hands the one "
-            "over to the other. Squares: the network, which has no label noise; twice its growth a step, as each "
-            "sign sees every second point.",
+            "over to the other. Squares: the network, which has no label noise; twice its growth a step, "
+            "as each sign sees every second point.",
             _growth(300 if quick else 2_000, repeats),
         )
 
