@@ -9,6 +9,7 @@ import pytest
 
 import fokkerplanck as fp
 from validation.claim import CONFIRMED, FAILED, NO_POWER, NOT_CONFIRMED
+from validation.judging import ALARM
 from validation.large_steps import digits, line, network, noise, plane
 from validation.large_steps.system import MODELS, Well, chain, descent, plane_chain
 from validation.one_point import one_point_convexity
@@ -205,7 +206,7 @@ def test_accuracy_is_judged_by_the_annealed_arm(
         return np.full(24, 0.9) + better.get(arm, 0.0)
 
     monkeypatch.setattr(digits, "of_arm", accuracy)
-    found = digits._accuracy((24, 1)).run()
+    found = digits._accuracy((24, 1), ALARM).run()
     assert found.verdict == verdict
     assert "large 0.99" in found.measured
 

@@ -8,7 +8,7 @@ import numpy as np
 
 import fokkerplanck as fp
 from validation.claim import NOT_CONFIRMED, Claim, Finding
-from validation.judging import ALARM, above, all_of, sigmas
+from validation.judging import ALARM, FEW, above, all_of, sigmas
 from validation.large_steps.network import ARMS, P, Trained, trained
 from validation.large_steps.system import SEED
 from validation.seeds import seed
@@ -22,13 +22,14 @@ BETTER = 0.02
 
 def size(quick: bool) -> Sizes:
     """Seeds and large steps."""
-    return (8, 600) if quick else (24, 1_500)
+    return (10, 600) if quick else (24, 1_500)
 
 
 def claims(quick: bool) -> Iterator[Claim]:
     """What this project predicts of the sharpness, and our reading of the paper for the test."""
-    yield _sharpness(size(quick))
-    yield _accuracy(size(quick))
+    alarm = FEW if quick else ALARM
+    yield _sharpness(size(quick), alarm)
+    yield _accuracy(size(quick), alarm)
 
 
 def of_arm(
@@ -53,8 +54,8 @@ def beyond_edge(values: np.ndarray[tuple[int], np.dtype[np.float64]], side: int,
     return Finding(shown, judgement.verdict, judgement.reason, judgement.numbers)
 
 
-def _sharpness(s: Sizes) -> Claim:
-    bound = sigmas(3, s[0], sides=1)
+def _sharpness(s: Sizes, alarm: float) -> Claim:
+    bound = sigmas(3, s[0], 1, alarm)
 
     def test() -> Finding:
         sides = {"large": -1, "small": 1, "amplified": 1}
@@ -70,13 +71,13 @@ def _sharpness(s: Sizes) -> Claim:
         "large step, above it for the small step, with or without the large one's noise",
         _method(s) + "; amplified: each batch used that often running; power iteration on the training loss",
         f"the mean logarithm beyond that of 2/step on its side, by {bound:.1f} standard errors",
-        ALARM,
+        alarm,
         test,
     )
 
 
-def _accuracy(s: Sizes) -> Claim:
-    bound = sigmas(len(OTHERS), s[0], sides=1)
+def _accuracy(s: Sizes, alarm: float) -> Claim:
+    bound = sigmas(len(OTHERS), s[0], 1, alarm)
 
     def test() -> Finding:
         accuracy = {arm: of_arm(arm, s, lambda r: r.test_accuracy) for arm in ARMS}
@@ -103,6 +104,6 @@ def _accuracy(s: Sizes) -> Claim:
         _method(s) + "; annealed: large for half the time, then small; paired by seed",
         f"both paired differences above 0 by {bound:.1f} standard errors; not confirmed where {BETTER:g} is "
         "excluded as surely, no power between",
-        ALARM,
+        alarm,
         test,
     )
