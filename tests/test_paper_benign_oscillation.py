@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from models.benign_oscillation import Parameters, points
 from validation.benign_oscillation import edge, network, single, valley
 from validation.benign_oscillation.system import BOUNDED, cycle_growth, cycle_square, orbit, step
-from validation.claim import CONFIRMED
+from validation.claim import CONFIRMED, FAILED, NO_POWER
+from validation.judging import ALARM
 
 P = Parameters()
 
@@ -61,8 +65,8 @@ def test_a_weak_weight_grows_by_the_product_of_its_steps() -> None:
 
 def test_results_do_not_depend_on_the_executor() -> None:
     with ThreadPoolExecutor(2) as pool:
-        both = network.train_all(1.05, 2, executor=pool)
-    for a, b in zip(both, network.train_all(1.05, 2), strict=True):
+        both = network.train_all(1.05, 2, network.SEED, pool)
+    for a, b in zip(both, network.train_all(1.05, 2, network.SEED), strict=True):
         np.testing.assert_array_equal(a.record, b.record)
         assert a.weak_accuracy == b.weak_accuracy
 
@@ -110,7 +114,111 @@ def test_handover() -> None:
 def test_claims_of_few_runs() -> None:
     assert valley._across(100).run().verdict == CONFIRMED
     assert valley._end().run().verdict == CONFIRMED
-    found = edge.network_growth(1.1, 3)
+    found = edge.mean_of(edge.growths(1.1, 3))
     law = 0.5 * cycle_growth(1.1, 0.04)
     assert abs(found.value / law - 1) < edge.CLOSE + 3 * found.stat / law
     assert abs(found.value / (2 * law) - 1) > edge.CLOSE + 3 * found.stat / law  # every point instead of half
+
+
+# -- judgements, of runs that are made up ----------------------------------------------------------------
+
+STILL = network.Run(True, 1.0, 0.5, 1.0, np.full((10, 6), 1e-6), 0.9, True)
+PLACES, MANY = (0.9, 1.1), 12
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, made: Callable[[float, int], network.Run]) -> None:
+    """Runs as asked for, instead of trainings."""
+    monkeypatch.setattr(edge, "runs", lambda a, n, base: tuple(made(a, k) for k in range(n)))
+
+
+def accuracy(spread: float, above: float = 0.98) -> Callable[[float, int], network.Run]:
+    """Weak-only accuracy of a run: some value above the edge, half below, and as much to either side."""
+    return lambda a, k: replace(STILL, weak_accuracy=(above if a > 1 else 0.5) + spread * (-1) ** k)
+
+
+def test_edge_is_seen_and_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, accuracy(0.01))
+    assert edge._edge(PLACES, MANY, ALARM).run().verdict == CONFIRMED
+    pretend(monkeypatch, accuracy(0.01, above=0.6))  # learnt hardly more than below
+    assert edge._edge(PLACES, MANY, ALARM).run().verdict == FAILED
+    pretend(monkeypatch, accuracy(0.4))  # a large error alone refutes nothing
+    assert edge._edge(PLACES, MANY, ALARM).run().verdict == NO_POWER
+
+
+def test_runs_left_out_are_counted_and_widen_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Student's bound of the runs that are left: nine of twelve, then two, from which nothing follows."""
+    whole = accuracy(0.05)
+
+    def some(a: float, k: int) -> network.Run:
+        return replace(whole(a, k), finished=a < 1 or k > 1, complete=k != 5)
+
+    pretend(monkeypatch, some)
+    found = edge._edge(PLACES, MANY, ALARM).run()
+    assert found.verdict == CONFIRMED
+    assert "2 of 12 diverged; 1 of 12 start without an active weight" in found.reason
+    assert f"with {edge.sigmas(2, 9, 1):.1f} standard errors" in found.reason
+    pretend(monkeypatch, lambda a, k: replace(whole(a, k), finished=k < 2))
+    found = edge._edge(PLACES, MANY, ALARM).run()
+    assert found.verdict == NO_POWER
+    assert "only 2 runs are left; 10 of 12 diverged" in found.reason
+
+
+def test_windowless_runs_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Growth as predicted in ten runs; in two the weak output is beyond the window from the first."""
+    rate, b = 0.5 * cycle_growth(1.1, 0.04), np.arange(1, 300) * network.EVERY
+    record = np.zeros((len(b), 6))
+    record[:, :2] = 1e-6 * np.exp(2 * rate * b)[:, None]
+
+    def run(a: float, k: int) -> network.Run:
+        return replace(STILL, record=record * (1e4 if k < 2 else 1 + k / 100))
+
+    pretend(monkeypatch, run)
+    found = edge._speed((1.1,), MANY, ALARM).run()
+    assert found.verdict == CONFIRMED
+    assert "2 of 12 have no window" in found.reason
+    monkeypatch.setattr(edge, "cycle_growth", lambda a, ratio: 2.6 * rate)  # predicted 1.3 times too fast
+    assert edge._speed((1.1,), MANY, ALARM).run().verdict == FAILED
+
+
+def test_fit_is_judged_run_by_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that errs as often as allowed passes with its false alarm; one that errs more is seen."""
+    most = edge.most_wrong(24, ALARM)
+    chance = 1 - np.prod([stats.binom.cdf(most, edge.TESTED, edge.WRONG)] * 24)
+    assert chance < ALARM < 100 * chance
+
+    def verdict(train: float, wrong: int) -> str:
+        strong = 1 - wrong / edge.TESTED
+        pretend(monkeypatch, lambda a, k: replace(STILL, train_accuracy=train, strong_accuracy=strong))
+        return edge._fitted(PLACES, MANY, ALARM).run().verdict
+
+    assert verdict(1.0, most) == CONFIRMED
+    assert verdict(1.0, most + 1) == FAILED
+    assert verdict(0.99, 0) == FAILED
+
+
+def test_stillness(monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = edge._still((0.6, 0.9), MANY)
+    assert 0 < claim.false_alarm < 1e-9
+    pretend(monkeypatch, lambda a, k: STILL)
+    assert claim.run().verdict == CONFIRMED
+    moving = np.exp(np.linspace(0, 0.4, 10))[:, None] * STILL.record
+    pretend(monkeypatch, lambda a, k: replace(STILL, record=moving))
+    assert claim.run().verdict == FAILED
+    pretend(monkeypatch, lambda a, k: replace(STILL, record=moving, loudest=2.0))  # has an edge of its own
+    assert claim.run().verdict == NO_POWER
+
+
+def test_a_sign_without_an_active_weight_is_seen() -> None:
+    on = np.where(np.arange(2 * P.neurons) < P.neurons, 1.0, -1.0)
+    assert network._complete(on, on)
+    off = on.copy()
+    off[P.neurons :] = 1.0  # neurons of -1 that only points of +1 reach
+    assert not network._complete(off, on)
+    assert not network._complete(on, off)
+
+
+def test_another_seed_gives_other_numbers() -> None:
+    """Nothing that was kept for one base seed is shown for another."""
+    one, other = (valley.measured_growth(0.8, 0.02, 5, base) for base in (1, 2))
+    assert one.value != other.value
+    assert network.runs(3.0, 1, 1)[0].weak_accuracy != network.runs(3.0, 1, 2)[0].weak_accuracy

@@ -9,7 +9,8 @@ import pytest
 
 import fokkerplanck as fp
 from validation.claim import CONFIRMED, FAILED, NO_POWER, NOT_CONFIRMED
-from validation.large_steps import digits, line, network, plane
+from validation.judging import ALARM
+from validation.large_steps import digits, line, network, noise, plane
 from validation.large_steps.system import MODELS, Well, chain, descent, plane_chain
 from validation.one_point import one_point_convexity
 
@@ -184,8 +185,58 @@ def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
         network.train(0, "large", 1, 1)
 
 
-def test_a_claim_of_the_literature_is_not_failed() -> None:
-    values = np.array([-1.0, -1.1, -0.9, -1.05])
-    assert digits.above(values, 0.0, 1, NOT_CONFIRMED).verdict == NOT_CONFIRMED
-    assert digits.above(-values, 0.0, 1, NOT_CONFIRMED).verdict == CONFIRMED
-    assert digits.above(values * [1, -1, 1, -1], 0.0, 1, FAILED).verdict == NO_POWER
+def test_the_side_of_the_edge() -> None:
+    """Fails only where the other side is sure; a large error alone has no power."""
+    edge = 2 / network.P.large
+    near = np.array([0.9, 1.0, 1.1, 1.02])
+    assert digits.beyond_edge(2 * edge * near, 1, 3.0).verdict == CONFIRMED
+    assert digits.beyond_edge(2 * edge * near, -1, 3.0).verdict == FAILED
+    assert digits.beyond_edge(edge * np.array([0.3, 3.0, 1.0, 1.5]), 1, 3.0).verdict == NO_POWER
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(0.04, CONFIRMED), (-0.01, NOT_CONFIRMED), (0.008, NO_POWER)])
+def test_accuracy_is_judged_by_the_annealed_arm(
+    monkeypatch: pytest.MonkeyPatch, gain: float, verdict: str
+) -> None:
+    """The kept large step, here the best of all, is shown and not judged."""
+    spread = np.linspace(-0.05, 0.05, 24)
+
+    def accuracy(arm: str, *_: object) -> np.ndarray:
+        better = {"annealed": gain + spread, "large": 0.09}
+        return np.full(24, 0.9) + better.get(arm, 0.0)
+
+    monkeypatch.setattr(digits, "of_arm", accuracy)
+    found = digits._accuracy((24, 1), ALARM).run()
+    assert found.verdict == verdict
+    assert "large 0.99" in found.measured
+
+
+# -- noise, and seeds ------------------------------------------------------------------------------------
+
+
+def test_time_of_noise_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As predicted; and a noise that would lead out in half the time is not taken for it."""
+    assert noise._not_enough(40_000).run().verdict == CONFIRMED
+    predicted = noise.exit_time
+
+    monkeypatch.setattr(noise, "exit_time", lambda d: predicted(d).scaled(2.0))
+    assert noise._not_enough(10_000).run().verdict in (FAILED, NO_POWER)
+    assert noise._not_enough(40_000).run().verdict == FAILED
+
+
+def test_another_seed_gives_other_numbers() -> None:
+    """Nothing that was kept for one base seed is shown for another."""
+    assert not np.array_equal(line.ends(0.1, 50, 1, 10), line.ends(0.1, 50, 2, 10))
+    assert plane.share(0.1, 500, 1, 200) != plane.share(0.1, 500, 2, 200)
+    assert not np.array_equal(plane.starts(5, 1, 1), plane.starts(5, 1, 2))
+    pytest.importorskip("sklearn", reason="the digits come with scikit-learn, extra 'digits'")
+    assert network.trained("large", 2, 3, 1) != network.trained("large", 2, 3, 2)
+
+
+def test_sideways_curvature_of_a_dip() -> None:
+    bowl = plane.Dips.of_model()
+    for c, k in zip(bowl.rings, (0, 8), strict=True):
+        out = bowl.centres[k] / c
+        at, across = out * bowl.rest(c)[1], np.array([-out[1], out[0]])
+        ends = bowl.gradient(np.stack([at + 1e-5 * across, at - 1e-5 * across])) @ across
+        assert bowl.curvature_across(c) == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4)

@@ -9,7 +9,6 @@ from functools import cache, partial
 import numpy as np
 
 from models.benign_oscillation import Parameters, Points, points
-from validation import seeds
 from validation.benign_oscillation import kernel
 from validation.benign_oscillation.system import SEED, Array
 from validation.hands import each
@@ -28,6 +27,7 @@ class Run:
     strong_accuracy: float
     record: Array  # (records, 6), see kernel.RECORDED
     loudest: float  # largest |xi|^2 of the points without the strong feature
+    complete: bool  # each sign starts with a weak and with a strong weight that its ReLU lets through
 
 
 def learning_rate(a: float) -> float:
@@ -42,6 +42,7 @@ def train(a: float, seed: int, steps: int = STEPS, base: int = SEED) -> Run:
     tests = [points(rng, TESTED, P, missing) for missing in (1.0, 0.0)]
     start = rng.standard_normal((2 * P.neurons, P.dimension)) * P.start
     weak, strong = start[:, 0].copy(), start[:, 1].copy()
+    complete = _complete(weak, strong)
     products = start[:, 2:] @ data.noise.T
     coefficients = np.zeros_like(products)
     picks = rng.integers(0, P.points, steps)
@@ -63,7 +64,7 @@ def train(a: float, seed: int, steps: int = STEPS, base: int = SEED) -> Run:
     noise = start[:, 2:] + coefficients @ data.noise
     fitted, only_weak, both = (_accuracy(weak, strong, noise, d) for d in (data, *tests))
     loudest = float(np.max(np.sum(data.noise[~data.has_strong] ** 2, axis=1)))
-    return Run(done == steps, fitted, only_weak, both, record[: done // EVERY], loudest)
+    return Run(done == steps, fitted, only_weak, both, record[: done // EVERY], loudest, complete)
 
 
 def output(weak: Array, strong: Array, noise: Array, d: Points) -> Array:
@@ -82,14 +83,19 @@ def _accuracy(weak: Array, strong: Array, noise: Array, d: Points) -> float:
 
 
 @cache
-def runs(a: float, repeats: int) -> tuple[Run, ...]:
+def runs(a: float, repeats: int, base: int) -> tuple[Run, ...]:
     """The trainings at one step."""
-    return train_all(a, repeats)
+    return train_all(a, repeats, base)
 
 
-def train_all(a: float, repeats: int, executor: Executor | None = None) -> tuple[Run, ...]:
+def train_all(a: float, repeats: int, base: int, executor: Executor | None = None) -> tuple[Run, ...]:
     """One training a seed; an executor runs them at the same time."""
-    return tuple(each(partial(train, a, base=seeds.seed(SEED)), range(repeats), executor))
+    return tuple(each(partial(train, a, base=base), range(repeats), executor))
+
+
+def _complete(weak: Array, strong: Array) -> bool:
+    """Without such a weight, chance 2^(1 - m) a feature, a sign can never learn that feature."""
+    return all(bool((h > 0).any()) for w in (weak, strong) for h in (w[: P.neurons], -w[P.neurons :]))
 
 
 def growth(run: Run, early: int, full: float) -> float:

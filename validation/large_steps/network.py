@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.large_steps_digits import Parameters, images
-from validation import seeds
 from validation.hands import each
-from validation.large_steps.system import SEED, Array
+from validation.large_steps.system import Array
 
 P = Parameters()
 ARMS = ("large", "annealed", "small", "amplified")
@@ -113,12 +112,14 @@ def sharpness(w: Weights, x: Array, iterations: int = 100) -> float:
 
 
 @cache
-def trained(arm: str, repeats: int, steps: int) -> tuple[Trained, ...]:
+def trained(arm: str, repeats: int, steps: int, base: int) -> tuple[Trained, ...]:
     """One arm, a training a seed."""
-    return train_all(arm, repeats, steps)
+    return train_all(arm, repeats, steps, base)
 
 
-def train_all(arm: str, repeats: int, steps: int, executor: Executor | None = None) -> tuple[Trained, ...]:
+def train_all(
+    arm: str, repeats: int, steps: int, base: int, executor: Executor | None = None
+) -> tuple[Trained, ...]:
     """The same, at the same time if an executor is given."""
-    one = partial(train, arm=arm, steps=steps, base=seeds.seed(SEED))
+    one = partial(train, arm=arm, steps=steps, base=base)
     return tuple(each(one, range(repeats), executor))
