@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -46,9 +47,22 @@ def _pid(_: int) -> int:
     return os.getpid()
 
 
-def test_one_core_works_alone() -> None:
+def test_one_within_another_is_the_same() -> None:
     with hands(1):
-        assert each(_pid, range(2)) == [os.getpid()] * 2
+        (outer,) = set(each(_pid, range(2)))
+        with hands(2):
+            assert set(each(_pid, range(2))) == {outer}
+        assert each(_pid, range(1)) == [outer] != [os.getpid()]
+
+
+def test_other_children_are_left_alone() -> None:
+    foreign = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+    foreign.start()
+    with pytest.raises(ZeroDivisionError), hands(2):
+        each(_fails, range(2))
+    assert foreign.is_alive()
+    foreign.terminate()
+    foreign.join()
 
 
 def test_what_is_asked_within_fails_as_it_is() -> None:

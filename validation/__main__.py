@@ -1,6 +1,7 @@
 """``python -m validation [NAME ...] [-o FOLDER] [--quick] [--seed N]``.
 
-Exit code 1 if a prediction of this project fails, 2 for a mistake or a missing package, 130 if interrupted.
+Exit code 1 if a prediction of this project fails, 2 for a mistake, a missing package or a process
+of trainings that was killed, 130 if interrupted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Trainings side by side: one process a core, each with one thread of linear algebra.
 
 Small matrices gain nothing from threads of their own, and two processes that each start as many as there are
-cores lose a factor of ten; with one each the numbers are also the same bits whatever the machine's cores.
+cores lose a factor of ten. With one each the numbers do not depend on the cores either.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 S = TypeVar("S")
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 MOST = 61  # what Windows can wait for at once
 _hands: Executor | None = None
 
@@ -39,22 +39,23 @@ def hands(workers: int | None = None) -> Iterator[None]:
     They start by importing the main module, which therefore needs its ``if __name__ == "__main__"``.
     """
     global _hands
-    count = workers or min(_cores(), MOST)
-    if count == 1:
+    if _hands is not None:  # within others
         yield
         return
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads of Numba and BLAS
+    others = set(multiprocessing.active_children())
     with _environment(dict.fromkeys(THREADS, "1")):  # for those to come: this process has read it by now
-        _hands = ProcessPoolExecutor(count, context, _begin)
+        pool = ProcessPoolExecutor(workers or min(_cores(), MOST), context, _begin)
+        _hands = pool
         try:
             yield
         except BaseException:
-            for worker in multiprocessing.active_children():
+            for worker in set(multiprocessing.active_children()) - others:
                 worker.terminate()  # what they are at is not wanted any more
             raise
         finally:
-            _hands.shutdown(wait=False, cancel_futures=True)
             _hands = None
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 @contextmanager

@@ -222,7 +222,15 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
         points(ax, PLACES, scaled, f"SGD, {WITH_ERROR}", color=colour)
         places = course(noise, n // 20, seed(SEED))
         middle, low, high = np.percentile(places, [50, 5, 95], axis=1)
-        bars(fall, SEEN, middle, [middle - low, high - middle], f"{noise} noise", fmt="o-", color=colour)
+        bars(
+            fall,
+            SEEN,
+            middle,
+            [middle - low, high - middle],
+            f"{noise} noise: median, 5-95 % of chains",
+            fmt="o-",
+            color=colour,
+        )
     ax.set(
         xlabel="place x along the valley (flattest at 0)",
         ylabel="slope of the effective loss / noise variance",
@@ -234,7 +242,7 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
         yscale="log",
         xlabel="steps",
         ylabel="place x along the valley",
-        title="... and ends on the line without noise",
+        title="... and ends on x = 0, where no noise is",
     )
     fall.legend()
     yield (

@@ -28,6 +28,7 @@ QUIET = 0.97
 VISITS, GROWN = 60, 0.05  # see `_still`
 WRONG, SEEN_WRONG = 0.002, 0.05  # error on new points of a network that does well; one that must be seen
 FEWEST = 3  # runs from which a mean has an error worth quoting
+LEAST = 0.5  # share of the runs that must be left, or what they say is of the lucky ones only
 
 
 def claims(quick: bool) -> Iterator[Claim]:
@@ -83,11 +84,13 @@ def mean_of(values: Array) -> fp.Estimate:
     return fp.Estimate.from_replicas(values)
 
 
-def of_those_left(values: Array, note: str, judge: Callable[[fp.Estimate, int], Finding]) -> Finding:
+def of_those_left(
+    values: Array, repeats: int, note: str, judge: Callable[[fp.Estimate, int], Finding]
+) -> Finding:
     """A judgement from the mean and the number of the runs that are left; too few have no power."""
     mean = mean_of(values)
-    if not mean.ok:
-        return Finding("-", NO_POWER, mean.status + note)
+    if not mean.ok or len(values) < LEAST * repeats:
+        return Finding(str(mean), NO_POWER, f"only {len(values)} of {repeats} runs are left{note}")
     found = judge(mean, len(values))
     return replace(found, reason=found.reason + note)
 
@@ -108,12 +111,13 @@ def _edge(places: tuple[float, ...], repeats: int, alarm: float) -> Claim:
         side = -1 if a < 1 else 1
 
         def judge(accuracy: fp.Estimate, left: int) -> Finding:
-            beyond = accuracy.with_(value=side * (accuracy.value - MIDDLE))
+            least = 1 / (TESTED * np.sqrt(left))  # runs that agree on all points have an error still
+            beyond = accuracy.with_(value=side * (accuracy.value - MIDDLE), stat=max(accuracy.stat, least))
             bound = sigmas(len(places), left, 1, alarm)
             found = above(beyond, 0.0, bound, predicted=1 - MIDDLE)  # .25 from the middle to 1, and to .5
             return Finding(str(accuracy), found.verdict, f"beyond {MIDDLE:g}: {found.reason}", (accuracy,))
 
-        return of_those_left(weak_accuracies(a, repeats), left_out(a, repeats), judge)
+        return of_those_left(weak_accuracies(a, repeats), repeats, left_out(a, repeats), judge)
 
     return Claim(
         "edge",
@@ -121,7 +125,7 @@ def _edge(places: tuple[float, ...], repeats: int, alarm: float) -> Claim:
         "weak-only accuracy near .5 below a = 2 lr |v|^2/m = 1 and near 1 above",
         f"{_training(repeats)}; {TESTED} test points that have the weak feature and noise only",
         f"mean and {sigmas(len(places), repeats, 1, alarm):.1f} standard errors (of {repeats} runs; more if "
-        f"fewer are left) below {MIDDLE:g} for a < 1, above it for a > 1",
+        f"fewer are left, of which half must be) below {MIDDLE:g} for a < 1, above it for a > 1",
         alarm,
         lambda: all_of({f"a = {a:g}": one(a) for a in places}),
     )
@@ -176,7 +180,7 @@ def _speed(places: tuple[float, ...], repeats: int, alarm: float) -> Claim:
             note += (
                 f"; {windowless} of {repeats} have no window: {FULL:g} is passed before or soon after {EARLY}"
             )
-        return of_those_left(values, note, judge)
+        return of_those_left(values, repeats, note, judge)
 
     return Claim(
         "speed",

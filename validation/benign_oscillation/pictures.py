@@ -61,7 +61,7 @@ def _edge(repeats: int) -> Figure:
     bottom.set(
         xlabel="reduced step  a = 2 lr |v|²/m",
         ylabel="weak-only accuracy",
-        title="(b) the network learns the weak feature there",
+        title="(b) the network learns the weak feature above a = 1",
         ylim=(0.45, 1.05),
     )
     for ax, height in ((top, 2.1), (bottom, 0.75)):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 import fokkerplanck as fp
-from validation.claim import NOT_CONFIRMED, Claim, Finding
+from validation.claim import NO_POWER, NOT_CONFIRMED, Claim, Finding
 from validation.judging import ALARM, FEW, above, all_of, sigmas
 from validation.large_steps.network import ARMS, P, Trained, trained
 from validation.large_steps.system import SEED
@@ -18,6 +19,8 @@ OTHERS = ("small", "amplified")
 # Points of accuracy that count as better: of 1397 test images 28. Named before the run of 24 seeds; the eight
 # before could not exclude it, and compared with whichever of "large" and "annealed" came out better.
 BETTER = 0.02
+# Training loss of a fit: one class of ten that is never given costs .05. Asked for since a look at 24 seeds.
+FITTED = 0.05
 
 
 def size(quick: bool) -> Sizes:
@@ -54,14 +57,24 @@ def beyond_edge(values: np.ndarray[tuple[int], np.dtype[np.float64]], side: int,
     return Finding(shown, judgement.verdict, judgement.reason, judgement.numbers)
 
 
+def of_fitted(arm: str, side: int, s: Sizes, alarm: float) -> Finding:
+    """The same of the trainings that fit; what lost a class for good is flat for another reason."""
+    sharpness, fits = of_arm(arm, s, lambda r: r.sharpness), of_arm(arm, s, lambda r: r.train_loss) < FITTED
+    if fits.sum() < max(3, s[0] // 2):
+        return Finding("-", NO_POWER, f"only {fits.sum()} of {s[0]} trainings fit")
+    found = beyond_edge(sharpness[fits], side, sigmas(3, int(fits.sum()), 1, alarm))
+    if fits.all():
+        return found
+    rest = f"; {(~fits).sum()} of {s[0]} do not fit and have {sharpness[~fits].mean():.3g}"
+    return replace(found, reason=found.reason + rest)
+
+
 def _sharpness(s: Sizes, alarm: float) -> Claim:
     bound = sigmas(3, s[0], 1, alarm)
 
     def test() -> Finding:
         sides = {"large": -1, "small": 1, "amplified": 1}
-        return all_of(
-            {a: beyond_edge(of_arm(a, s, lambda r: r.sharpness), k, bound) for a, k in sides.items()}
-        )
+        return all_of({a: of_fitted(a, k, s, alarm) for a, k in sides.items()})
 
     return Claim(
         "digits-sharpness",
@@ -70,7 +83,9 @@ def _sharpness(s: Sizes, alarm: float) -> Claim:
         f"largest eigenvalue of J'J/n (the Hessian of a good fit) below 2/step = {2 / P.large:g} for the "
         "large step, above it for the small step, with or without the large one's noise",
         _method(s) + "; amplified: each batch used that often running; power iteration on the training loss",
-        f"the mean logarithm beyond that of 2/step on its side, by {bound:.1f} standard errors",
+        f"the mean logarithm beyond that of 2/step on its side, by {bound:.1f} standard errors (more "
+        "if some do not "
+        f"fit: training loss {FITTED:g})",
         alarm,
         test,
     )

@@ -97,7 +97,7 @@ def _not_enough(walkers: int) -> Claim:
     return Claim(
         "noise-not-enough",
         "Noise alone, at small steps, does not replace the large step: it leads out in the time of the "
-        "Fokker-Planck equation here too, and that is a thousand million steps",
+        "Fokker-Planck equation here too, and that is 1e9 steps",
         f"{law.value:.3g} steps to leave at step {SMALL:g} with noise {SIGMA:g} a step (noise 1: "
         f"{weaker:.2g}); step .5 without noise has {freed[5]:.4f} of all starts out after 5 steps, "
         f"{freed[20]:.4f} after 20",

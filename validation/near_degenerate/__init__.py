@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fokkerplanck.plotting import COLOURS
-from validation.drawing import points
+from validation.drawing import WITH_ERROR, points
 from validation.near_degenerate.judge import claims, replicas
 from validation.near_degenerate.system import (
     MOVED,
     QUIET,
     asymptotic,
     delta,
-    lowest,
     number,
     place,
+    still,
     valley,
 )
 
@@ -62,16 +62,15 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
     for joint, label, style in ((False, "SDE: effective loss", "--"), (True, "SDE: joint law", ":")):
         places = [asymptotic(v, joint) for v in noise]
         minimum.plot(noise, places, style, color=COLOURS["density"], label=label)
-    batches = np.arange(4, 26)
-    law = [lowest(valley(int(b))[1]) for b in batches]
-    minimum.plot([delta(int(b)) for b in batches], law, ".-", color=COLOURS["theory"], label="law at lr .01")
+    law = [still(QUIET, v / delta(QUIET)) for v in noise]  # in proportion to the noise
+    minimum.plot(noise, law, color=COLOURS["theory"], label="law at lr .01")
     for k, b in enumerate(MOVED):
         found = place(b, n)
-        points(minimum, [delta(b)], [found], "SGD, from the drift" if k == 0 else "")
+        points(minimum, [delta(b)], [found], f"SGD, from the drift, {WITH_ERROR}" if k == 0 else "")
     minimum.set(
         xlabel="noise strength Delta = lr sigma^2 / (2 batch)",
         ylabel="place x* of the minimum",
-        title="... above a threshold that depends on the object",
+        title="... above a threshold: three laws, three of them",
     )
     minimum.legend()
     yield (

@@ -102,20 +102,22 @@ def place(batch: int, n: int) -> fp.Estimate:
     The strength over that of the law, a mean over the window, scales the law's own slope; the minimum is
     where the slope of the floor, b x, and the scaled one cancel.
     """
-    law = valley(batch)[1]
-    around = lowest(law)
+    around = lowest(valley(batch)[1])
     found, by_law = strengths(batch, around - 0.2, around + 0.2, n)
-
-    def still(scale: float) -> float:
-        def slope(x: float) -> float:
-            excess = -float(law.evaluate("drift", x)) - number("b") * x
-            return number("b") * x + scale * excess
-
-        return float(brentq(slope, 1e-3, 1.6)) if slope(1e-3) < 0 else 0.0
-
     scale, error = found.value / by_law, found.stat / by_law
-    spread = abs(still(scale + error) - still(scale - error)) / 2
-    return fp.Estimate(still(scale), stat=spread)
+    spread = abs(still(batch, scale + error) - still(batch, scale - error)) / 2
+    return fp.Estimate(still(batch, scale), stat=spread)
+
+
+def still(batch: int, scale: float) -> float:
+    """Where the effective loss at this lr is lowest if its regularizer is so many times as strong."""
+    law = valley(batch)[1]
+
+    def slope(x: float) -> float:
+        excess = -float(law.evaluate("drift", x)) - number("b") * x
+        return number("b") * x + scale * excess
+
+    return float(brentq(slope, 1e-3, 1.6)) if slope(1e-3) < 0 else 0.0
 
 
 def strength_at(batch: int, x: float) -> float:
