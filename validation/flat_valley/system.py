@@ -31,7 +31,7 @@ class Size:
     seed: int = SEED
 
 
-FULL = Size(chains=24_000, settle=4.0, exits={4: 30_000, 2: 60_000}, slow_exits=200, strength=50_000)
+FULL = Size(chains=24_000, settle=4.0, exits={4: 30_000, 2: 60_000}, slow_exits=200, strength=80_000)
 QUICK = Size(chains=4_000, settle=2.5, exits={4: 8_000}, slow_exits=40, strength=6_000)
 
 
