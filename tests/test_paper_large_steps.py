@@ -240,3 +240,21 @@ def test_sideways_curvature_of_a_dip() -> None:
         at, across = out * bowl.rest(c)[1], np.array([-out[1], out[0]])
         ends = bowl.gradient(np.stack([at + 1e-5 * across, at - 1e-5 * across])) @ across
         assert bowl.curvature_across(c) == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4)
+
+
+def test_trainings_that_do_not_fit_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that has lost a class is flat for another reason; with too few others nothing follows."""
+
+    def made_up(arm: str, repeats: int, steps: int, base: int) -> tuple[network.Trained, ...]:
+        fits = [k < left for k in range(repeats)]
+        return tuple(
+            network.Trained(0.01 if fit else 0.2, 0.1, 0.9, (6.0 if fit else 1.0) + 0.01 * k)
+            for k, fit in enumerate(fits)
+        )
+
+    monkeypatch.setattr(digits, "trained", made_up)
+    left = 10
+    assert digits.of_fitted("large", -1, (12, 1), 0.01).verdict == FAILED  # the ten lie above 2/step = 4
+    assert "2 of 12 do not fit and have 1.1" in digits.of_fitted("small", 1, (12, 1), 0.01).reason
+    left = 5
+    assert digits.of_fitted("large", -1, (12, 1), 0.01).verdict == NO_POWER
