@@ -43,7 +43,9 @@ def landscape(size: Size) -> tuple[str, Figure]:
     ax.set(xlabel="parameter x", ylabel="loss", ylim=(-0.3, 2.2), title="A flat and a sharp minimum")
     ax.legend(loc="upper center")
     places, p = w.law
-    law.plot(places, p / (places[1] - places[0]), "--", color=COLOURS["density"], label="SDE: exp(-L/D)")
+    law.plot(
+        places, p / (places[1] - places[0]), "--", color=COLOURS["density"], zorder=3, label="SDE: exp(-L/D)"
+    )
     chain = w.chain_law
     law.plot(
         chain.grid.points()[:, 0], chain.values, color=COLOURS["transition"], label="SGD, without sampling"
