@@ -44,17 +44,28 @@ def landscape(size: Size) -> tuple[str, Figure]:
     ax.legend(loc="upper center")
     places, p = w.law
     law.plot(
-        places, p / (places[1] - places[0]), "--", color=COLOURS["density"], zorder=3, label="SDE: exp(-L/D)"
+        places,
+        p / (places[1] - places[0]),
+        "--",
+        color=COLOURS["density"],
+        lw=1.2,
+        zorder=3,
+        label="SDE: exp(-L/D)",
     )
     chain = w.chain_law
     law.plot(
-        chain.grid.points()[:, 0], chain.values, color=COLOURS["transition"], label="SGD, without sampling"
+        chain.grid.points()[:, 0],
+        chain.values,
+        color=COLOURS["transition"],
+        lw=3,
+        alpha=0.7,
+        label="SGD, without sampling",
     )
     states = course(w, size)[1]
     counts, faces = np.histogram(states, np.linspace(-1.7, 1.5, 49))
     scale = 1 / (len(states) * (faces[1] - faces[0]))
     middle = 0.5 * (faces[1:] + faces[:-1])
-    bars(law, middle, counts * scale, np.sqrt(counts) * scale, f"SGD, {WITH_ERROR}")
+    bars(law, middle, counts * scale, np.sqrt(counts) * scale, f"SGD, {WITH_ERROR}", ms=3)
     law.set(
         xlabel="parameter x",
         ylabel="probability density",
@@ -89,7 +100,8 @@ def escapes(size: Size) -> tuple[str, Figure]:
 
 
 def _law_of_time(ax: Axes, off: Axes, size: Size) -> None:
-    t, w = np.linspace(0, 2.2, 80), wells(BATCH)
+    # Finely over the first steps, in which nobody leaves.
+    t, w = np.concatenate([np.linspace(0, 0.1, 40), np.linspace(0.1, 2.2, 80)[1:]]), wells(BATCH)
     exponential = 1 - np.exp(-t)
     ax.plot(t, exponential, color=COLOURS["theory"], lw=3, alpha=0.6, label="1 - exp(-t/T)")
     off.axhline(0.0, color=COLOURS["theory"], lw=3, alpha=0.6)
@@ -186,7 +198,7 @@ def asymptotics() -> tuple[str, Figure]:
         title="Flatness counts at every batch, depth at large ones",
     )
     ax.minorticks_off()
-    ax.legend(loc="lower left")
+    ax.legend(loc="upper left", fontsize=8)
     batches = (8, 16, 32, 48)
     per_noise = [1 / wells(b).noise for b in batches]
     slow.plot(per_noise, rates(batches), "o", color=COLOURS["density"], label="SDE on a grid")
