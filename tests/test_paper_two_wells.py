@@ -10,7 +10,7 @@ import pytest
 from validation.claim import CONFIRMED, FAILED, NO_POWER, NOT_CONFIRMED, Finding
 from validation.judging import counted, judged, sigmas
 from validation.two_wells import claims, escape, loss_noise, shares, speed
-from validation.two_wells.system import FLAT, SHARP, TILT, size_of, wells
+from validation.two_wells.system import FLAT, SHARP, TILT, Size, Wells, size_of, wells
 
 FEW = replace(size_of(True), exits=600, chains=400, paths=200, walkers=4_000)
 
@@ -112,6 +112,62 @@ def test_law_at_finite_time() -> None:
     half = 1 - np.exp(-2 * escape.PORTIONS[1])
     assert judged(paths[1], half, sigmas(8)).verdict == FAILED
     assert counted(int(chains[1]), FEW.exits, half, 8).verdict == FAILED
+
+
+def _at_batch_6(monkeypatch: pytest.MonkeyPatch, factor: float, few: Size) -> Finding:
+    """The claim about finite times, as if the exact law had so many times its rate."""
+    exact = escape.gone
+    monkeypatch.setattr(escape, "BATCH", 6)
+
+    def wrong(w: Wells, start: float) -> tuple[list[float], list[float]]:
+        sde, sgd = ((1 - (1 - np.array(v)) ** factor).tolist() for v in exact(w, start))
+        return sde, sgd
+
+    monkeypatch.setattr(escape, "gone", wrong)
+    (claim,) = [c for c in escape.claims(few) if c.id == "finite-time-sampled"]
+    return claim.run()
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, CONFIRMED), (2.0, FAILED), (0.5, FAILED)])
+def test_a_wrong_rate_at_finite_time_is_refused(
+    monkeypatch: pytest.MonkeyPatch, factor: float, verdict: str
+) -> None:
+    assert _at_batch_6(monkeypatch, factor, FEW).verdict == verdict
+
+
+def test_too_few_to_tell_the_rate_at_finite_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = _at_batch_6(monkeypatch, 1.0, replace(FEW, exits=30, paths=30))
+    assert found.verdict == NO_POWER
+    assert "no power" in found.reason
+
+
+def test_way_from_the_sharp_minimum_step_by_step() -> None:
+    """Chains follow the operator from where they start; its law comes to the slowest rate, after a lag."""
+    w = wells(6)
+    steps = shares.looks(w)[:-1]
+    law = w.chain_grown(steps)
+    seen = shares.course(w, FEW)[0]
+    for s, e in zip(seen, law, strict=False):
+        assert e.disc < 1e-5
+        assert counted(round(s * FEW.chains), FEW.chains, e.value, 4, bias=e.disc).verdict == CONFIRMED
+    half = w.chain_grown([steps[1] // 2])[0].value
+    assert counted(round(seen[1] * FEW.chains), FEW.chains, half, 4).verdict == FAILED
+    rate = w.chain.spectrum(2).rates[1].value
+    lag = [w.chain_share * (1 - np.exp(-rate * k)) - e.value for k, e in zip(steps, law, strict=True)]
+    assert 0.01 > lag[0] > lag[1] > lag[2] > lag[3] > 0
+    assert lag[0] / lag[2] == pytest.approx(np.exp(rate * (steps[2] - steps[0])), rel=0.01)
+    # After one step the law is the Gaussian of the noise, and no chain has crossed.
+    assert w.chain_grown([1])[0].value < 1e-12
+
+
+def test_the_way_across_takes_as_long_from_either_minimum() -> None:
+    """By detailed balance, so that the allowance for it is that of the flat minimum from both."""
+    w = wells(8)
+    for start in (SHARP, FLAT):
+        missing = 1 - np.exp(-escape.PORTIONS[0]) - np.array(escape.gone(w, start))[:, 0]
+        late = missing * w.passage(start) / ((1 - escape.PORTIONS[0]) * np.exp(-escape.PORTIONS[0]))
+        assert (late > 90).all()  # steps, where the sharp minimum's relaxation takes 6
+        assert (late < 130).all()
 
 
 def test_order_by_learning_rate_over_batch() -> None:

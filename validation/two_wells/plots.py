@@ -38,20 +38,47 @@ def landscape(size: Size) -> tuple[str, Figure]:
         ax.plot(x, wells(BATCH, tilt).height(x), style, color="#444444", label=label)
     ax.axhline(w.noise, color=COLOURS["SGD"], lw=0.8)
     ax.text(0.05, w.noise - 0.12, f"noise D at batch {BATCH}", ha="center", color=COLOURS["SGD"], fontsize=8)
-    ax.set(xlabel="parameter x", ylabel="loss", ylim=(-0.15, 2.2), title="A flat and a sharp minimum")
+    for place, name in ((FLAT, NAMES[FLAT]), (SHARP, NAMES[SHARP])):
+        ax.text(place, -0.12, name, ha="center", va="top")
+    ax.set(xlabel="parameter x", ylabel="loss", ylim=(-0.3, 2.2), title="A flat and a sharp minimum")
     ax.legend(loc="upper center")
     places, p = w.law
-    law.plot(places, p / (places[1] - places[0]), "--", color=COLOURS["density"], label="SDE: exp(-L/D)")
+    law.plot(
+        places,
+        p / (places[1] - places[0]),
+        "--",
+        color=COLOURS["density"],
+        lw=1.2,
+        zorder=3,
+        label="SDE: exp(-L/D)",
+    )
+    chain = w.chain_law
+    law.plot(
+        chain.grid.points()[:, 0],
+        chain.values,
+        color=COLOURS["transition"],
+        lw=3,
+        alpha=0.7,
+        label="SGD, without sampling",
+    )
     states = course(w, size)[1]
     counts, faces = np.histogram(states, np.linspace(-1.7, 1.5, 49))
     scale = 1 / (len(states) * (faces[1] - faces[0]))
     middle = 0.5 * (faces[1:] + faces[:-1])
-    bars(law, middle, counts * scale, np.sqrt(counts) * scale, "SGD, all from the sharp one")
-    law.set(xlabel="parameter x", ylabel="probability density", xlim=(-1.7, 1.5), title="... where SGD ends")
-    law.legend()
+    bars(law, middle, counts * scale, np.sqrt(counts) * scale, f"SGD, {WITH_ERROR}", ms=3)
+    law.set(
+        xlabel="parameter x",
+        ylabel="probability density",
+        xlim=(-1.7, 1.5),
+        ylim=(None, 1.45),
+        title=f"Where SGD ends: batch {BATCH}, equal depth",
+    )
+    law.legend(loc="upper center", fontsize=8)
     return (
-        f"Left: the loss at equal depth and with the sharp minimum .1 deeper. Right: the stationary law at "
-        f"batch {BATCH}, lr .01, and {size.chains} chains after seven relaxation times, ± 1 standard error.",
+        f"Left: the loss at equal depth and with the sharp minimum .1 deeper. Right: the stationary laws at "
+        f"batch {BATCH}, lr .01, equal depth, and {size.chains} chains from the sharp minimum after seven "
+        f"relaxation times, {WITH_ERROR}. The chain's own law, by its transition operator, explains why SGD "
+        "lies below its SDE at the sharp peak.",
         figure,
     )
 
@@ -73,7 +100,8 @@ def escapes(size: Size) -> tuple[str, Figure]:
 
 
 def _law_of_time(ax: Axes, off: Axes, size: Size) -> None:
-    t, w = np.linspace(0, 2.2, 80), wells(BATCH)
+    # Finely over the first steps, in which nobody leaves.
+    t, w = np.concatenate([np.linspace(0, 0.1, 40), np.linspace(0.1, 2.2, 80)[1:]]), wells(BATCH)
     exponential = 1 - np.exp(-t)
     ax.plot(t, exponential, color=COLOURS["theory"], lw=3, alpha=0.6, label="1 - exp(-t/T)")
     off.axhline(0.0, color=COLOURS["theory"], lw=3, alpha=0.6)
@@ -120,7 +148,7 @@ def _mean_times(ax: Axes, part: Axes, size: Size) -> None:
     many = [(w, SHARP) for w in scanned() if w.lr == usual.lr and w is not usual]
     known = [*common, *many, (rare, SHARP), (rare, FLAT)]
     for i, (w, s) in enumerate(known):
-        gap, label = w.chain_passage(s).value / w.passage(s) - 1, "SGD, its operator" if i == 0 else ""
+        gap, label = w.chain_passage(s).value / w.passage(s) - 1, "SGD, without sampling" if i == 0 else ""
         part.plot(1 / w.noise, gap, "x", color=COLOURS["transition"], ms=8, mew=2, label=label or None)
     split = [*common, (rare, SHARP), (rare, FLAT)]
     shown = {
@@ -158,7 +186,7 @@ def asymptotics() -> tuple[str, Figure]:
         sde = [wells(b, tilt).flat_share for b in BATCHES]
         ax.plot(BATCHES, sde, color=colour, label=f"{label}: SDE")
         chain = [wells(b, tilt).chain_share for b in BATCHES]
-        ax.plot(BATCHES, chain, "x", color=colour, label=f"{label}: SGD, its operator")
+        ax.plot(BATCHES, chain, "x", color=colour, label=f"{label}: SGD, without sampling")
     ax.axhline(0.5, color="#888888", lw=0.8, ls=":")
     ax.set(
         xscale="log",
@@ -170,7 +198,7 @@ def asymptotics() -> tuple[str, Figure]:
         title="Flatness counts at every batch, depth at large ones",
     )
     ax.minorticks_off()
-    ax.legend(loc="lower left")
+    ax.legend(loc="upper left", fontsize=8)
     batches = (8, 16, 32, 48)
     per_noise = [1 / wells(b).noise for b in batches]
     slow.plot(per_noise, rates(batches), "o", color=COLOURS["density"], label="SDE on a grid")
@@ -205,8 +233,9 @@ def price_and_power(size: Size) -> tuple[str, Figure]:
 
 def _price(ax: Axes, size: Size) -> None:
     law = np.array([(arrival_law(w).value, final_law(w).value) for w in scanned()]).T
-    ax.plot(*law, "x", color=COLOURS["transition"], ms=8, mew=2, label="SGD, its operator")
-    noises = np.linspace(scanned()[0].noise, scanned()[-1].noise, 12)
+    ax.plot(*law, "x", color=COLOURS["transition"], ms=8, mew=2, label="SGD, without sampling")
+    # Evenly along the logarithm of the time, which is as 1/noise.
+    noises = 1 / np.linspace(1 / scanned()[0].noise, 1 / scanned()[-1].noise, 60)
     fine = [wells(4, lr=round(float(d) * 8 / 400, 6)) for d in noises]
     ax.plot(
         [w.passage(SHARP) * w.lr for w in fine],
@@ -251,7 +280,7 @@ def _power(ax: Axes, size: Size) -> None:
     ax.plot(barriers, constant, ":", color="#666666", label="constant noise (Kramers)")
     at = [loss_noise.barrier(v) for v in size.power]
     operator = [loss_noise.of_chain(v).value for v in size.power]
-    ax.plot(at, operator, "x", color=COLOURS["transition"], ms=8, mew=2, label="SGD, its operator")
+    ax.plot(at, operator, "x", color=COLOURS["transition"], ms=8, mew=2, label="SGD, without sampling")
     points(ax, at, [loss_noise.measured(v, size) for v in size.power], f"SGD, {WITH_ERROR}")
     ax.set(
         xscale="log",

@@ -141,6 +141,20 @@ class Wells:
             raise ValueError(f"the operator does not resolve batch {self.batch}: {share}")
         return share.value
 
+    def chain_grown(self, steps: list[int]) -> list[fp.Estimate]:
+        """The same after so many steps, at least one each, from the sharp minimum.
+
+        There the slope is 0: the law after the first step is a Gaussian, with which the operator goes on.
+        """
+        first = f"exp(-(x - {SHARP!r})**2/{4 * self.lr * self.noise!r})"
+        found = [
+            law.probability(f"x < {self.barrier!r}")
+            for law in self.chain.evolve(first, [k - 1 for k in steps])
+        ]
+        if not all(e.ok for e in found):
+            raise ValueError(f"the operator does not resolve batch {self.batch}: {found}")
+        return found
+
     def chain_passage(self, start: float) -> fp.Estimate:
         """Its mean number of steps from one minimum to the other."""
         if start not in self._passages:
