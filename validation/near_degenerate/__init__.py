@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fokkerplanck.plotting import COLOURS
-from validation.drawing import WITH_ERROR, points
+from validation.drawing import points
 from validation.near_degenerate.judge import claims, replicas
 from validation.near_degenerate.system import (
     MOVED,
@@ -66,13 +66,13 @@ def pictures(quick: bool) -> Iterator[tuple[str, Figure]]:
     minimum.plot(noise, law, color=COLOURS["theory"], label="law at lr .01")
     for k, b in enumerate(MOVED):
         found = place(b, n)
-        points(minimum, [delta(b)], [found], f"SGD, from the drift, {WITH_ERROR}" if k == 0 else "")
+        points(minimum, [delta(b)], [found], "SGD, by the drift" if k == 0 else "")
     minimum.set(
         xlabel="noise strength Delta = lr sigma^2 / (2 batch)",
         ylabel="place x* of the minimum",
-        title="... above a threshold: three laws, three of them",
+        title="... above a threshold, one for each law",
     )
-    minimum.legend()
+    minimum.legend(loc="upper left")
     yield (
         f"Left: effective loss along the valley at three noises. Right: where it is lowest; {n} chains each, "
         "± 1 standard error.",
