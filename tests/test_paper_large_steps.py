@@ -256,5 +256,5 @@ def test_trainings_that_do_not_fit_are_left_out(monkeypatch: pytest.MonkeyPatch)
     left = 10
     assert digits.of_fitted("large", -1, (12, 1), 0.01).verdict == FAILED  # the ten lie above 2/step = 4
     assert "2 of 12 do not fit and have 1.1" in digits.of_fitted("small", 1, (12, 1), 0.01).reason
-    left = 5
+    left = 2
     assert digits.of_fitted("large", -1, (12, 1), 0.01).verdict == NO_POWER

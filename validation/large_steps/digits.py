@@ -60,7 +60,7 @@ def beyond_edge(values: np.ndarray[tuple[int], np.dtype[np.float64]], side: int,
 def of_fitted(arm: str, side: int, s: Sizes, alarm: float) -> Finding:
     """The same of the trainings that fit; what lost a class for good is flat for another reason."""
     sharpness, fits = of_arm(arm, s, lambda r: r.sharpness), of_arm(arm, s, lambda r: r.train_loss) < FITTED
-    if fits.sum() < max(3, s[0] // 2):
+    if fits.sum() < max(3, s[0] // 4):
         return Finding("-", NO_POWER, f"only {fits.sum()} of {s[0]} trainings fit")
     found = beyond_edge(sharpness[fits], side, sigmas(3, int(fits.sum()), 1, alarm))
     if fits.all():
