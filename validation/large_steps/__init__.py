@@ -18,7 +18,7 @@ DEPARTURES = (
     "the thresholds come from the geometry of the well, not from the theorem.",
     "Sharpness of the network is the largest eigenvalue of J'J/n, the Hessian without the part that is "
     "proportional to the error of the fit; it is judged by its logarithm, as the numbers of a first run were "
-    "skew.",
+    "skew, and for trainings that fit only, since a look at 24 seeds.",
     "Of the paper's networks nothing is known here; that the large step, annealed, should do better on test "
     "data is our reading. Which arms are compared was fixed after a first run, which took the better of two.",
     "The network is small (64-32-10, squared loss) and trained on 400 digits of 8 x 8 pixels; steps, noise "
