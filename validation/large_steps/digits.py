@@ -84,8 +84,8 @@ def _sharpness(s: Sizes, alarm: float) -> Claim:
         f"largest eigenvalue of J'J/n (the Hessian of a good fit) below 2/step = {2 / P.large:g} for the "
         "large step, above it for the small step, with or without the large one's noise",
         _method(s) + "; amplified: each batch used that often running; power iteration on the training loss",
-        f"the mean logarithm beyond that of 2/step on its side, by {bound:.1f} standard errors, of the trainings "
-        f"whose loss is below {FITTED:g}; by more where some are left out",
+        f"the mean logarithm beyond that of 2/step on its side, by {bound:.1f} standard errors, of the "
+        f"trainings whose loss is below {FITTED:g}; by more where some are left out",
         alarm,
         test,
     )
